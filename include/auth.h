@@ -1,0 +1,55 @@
+/*
+ * auth.h - the verifier: decides one login, in a process of its own.
+ *
+ * All of the name service, shadow, crypt and the files of secrets are in it
+ * and die with it.  It reads nothing from the network, and answers with one
+ * record.
+ */
+
+#ifndef AUTH_H
+#define AUTH_H
+
+#include "base.h"
+#include "channel.h"
+
+/*
+ * What a method finds.  CODE_OK: account is filled but for mailbox and
+ * mail_gid.  CODE_AUTH: no such user here or wrong password (the next method
+ * is tried).  CODE_PERMANENT, CODE_REFUSED: right, but must not (ends the
+ * search).  CODE_TEMPORARY: it could not tell.  reason says it for the log.
+ */
+struct auth_method {
+	const char *name;       /* as written after "auth =" */
+	void (*password)(const struct config *config, const char *name,
+	    const char *secret, struct ch_account *account);
+};
+
+/* By enum auth_kind. */
+extern const struct auth_method auth_methods[AUTH_KINDS];
+
+/*
+ * The verifier's life: decide request (CH_PASSWORD, or CH_EXTERNAL with -a's
+ * mailbox in owner_of, else NULL), answer CH_ACCOUNT on fd, wipe, _exit.  Runs in a
+ * forked child of the back, before it is anybody but root.
+ */
+_Noreturn void verifier_run(const struct config *config, int fd,
+    struct record *request, const char *owner_of);
+
+/*
+ * The decision itself, for verifier_run() and for tests: tries the methods
+ * in order, then applies what no method may overrule (uid 0, minimum-uid),
+ * and expands the mailbox.
+ */
+void auth_password(const struct config *config, const char *name,
+    const char *secret, struct ch_account *account);
+
+/*
+ * Expand a mailbox template (%u name, %n local part, %d domain, %h home, %%,
+ * ~/ the home) for an account; -1 with errno EINVAL when the name or a part
+ * of it is not harmless in a path (empty, "/", NUL, leading dot, control
+ * characters), ENAMETOOLONG, or the result is not absolute.
+ */
+int mailbox_expand(const char *mailbox, const struct ch_account *account,
+    char *dst, size_t size) MUST_CHECK;
+
+#endif

@@ -1,0 +1,217 @@
+/*
+ * base.h - what every room stands on: numbers, octets, times, logging,
+ * the configuration, and what differs between platforms.
+ *
+ * base knows no mail and no protocol.
+ */
+
+#ifndef BASE_H
+#define BASE_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define POP3D_VERSION "0.1"
+
+#define MUST_CHECK __attribute__((__warn_unused_result__))
+#define FORMAT(fmt, first) __attribute__((__format__(printf, fmt, first)))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Numbers (number.c) */
+
+/*
+ * Read exactly length octets of text as a decimal number: digits and
+ * nothing else, no sign, no blanks, at least one.  On success 0 with
+ * *number in least..most; else -1 with errno EINVAL (not a number) or ERANGE.
+ */
+int number_get(const char *text, size_t length, uint64_t least, uint64_t most,
+    uint64_t *number) MUST_CHECK;
+
+/* *sum = a + b; -1 with errno EOVERFLOW when that is no uint64_t. */
+int number_add(uint64_t a, uint64_t b, uint64_t *sum) MUST_CHECK;
+
+/*
+ * "90", "90s", "15m", "2h", "1d" in seconds; "64K", "8M", "1G" in octets.
+ * Errors as number_get().
+ */
+int number_time(const char *text, uint64_t *seconds) MUST_CHECK;
+int number_size(const char *text, uint64_t *octets) MUST_CHECK;
+
+/* Milliseconds of a clock that is never set (CLOCK_MONOTONIC). */
+int64_t clock_ms(void);
+
+/* Octets (octets.c) */
+
+/*
+ * Copy length octets of src and a NUL to dst, of size octets in all.
+ * -1 with errno ENAMETOOLONG when they do not fit; dst is then "".
+ */
+int text_copy(char *dst, size_t size, const char *src, size_t length)
+    MUST_CHECK;
+
+/*
+ * Print to dst, of size octets; -1 with errno ENAMETOOLONG when it was cut.
+ */
+int text_print(char *dst, size_t size, const char *format, ...) FORMAT(3, 4)
+    MUST_CHECK;
+
+/*
+ * Read exactly, or up to the end of the file: the octets got, fewer than
+ * length only at the end; -1 with errno.  EINTR is tried again.
+ */
+ssize_t read_full(int fd, void *dst, size_t length) MUST_CHECK;
+ssize_t pread_full(int fd, void *dst, size_t length, uint64_t offset)
+    MUST_CHECK;
+
+/* Write all of it: 0, or -1 with errno; some may have been written then. */
+int write_full(int fd, const void *src, size_t length) MUST_CHECK;
+int pwrite_full(int fd, const void *src, size_t length, uint64_t offset)
+    MUST_CHECK;
+
+/*
+ * A small file whole, NUL-terminated, in memory that the caller frees; its
+ * length in *length.  NULL with errno; EFBIG when it is longer than most.
+ */
+char *file_read(const char *path, size_t most, size_t *length) MUST_CHECK;
+
+/* Logging (log.c) */
+
+/*
+ * Lines go to syslog with the ident "pop3d", and to standard error when
+ * to_stderr.  No descriptor is opened before the first line.  Only the
+ * roles log: main, back, listener, never a module, never the front.
+ */
+void log_init(int facility, bool to_stderr, bool debug);
+void log_info(const char *format, ...) FORMAT(1, 2);
+void log_warn(const char *format, ...) FORMAT(1, 2); /* adds strerror(errno) */
+void log_warnx(const char *format, ...) FORMAT(1, 2);
+void log_debug(const char *format, ...) FORMAT(1, 2);
+
+/* One line, then exit(1). */
+_Noreturn void fatal(const char *format, ...) FORMAT(1, 2);
+_Noreturn void fatalx(const char *format, ...) FORMAT(1, 2);
+
+/*
+ * A name from outside as it may stand in a log line: octets other than
+ * letters, digits and "-_.@+" become %XX; cut to what fits, "" stays "".
+ */
+void log_name(char *dst, size_t size, const char *name);
+
+/* The configuration (config.c, config_file.c); names and defaults: DESIGN */
+
+enum plaintext { PLAINTEXT_LOCAL, PLAINTEXT_ALWAYS, PLAINTEXT_NEVER };
+
+enum auth_kind { AUTH_UNIX, AUTH_PASSWD_FILE, AUTH_KINDS };
+
+#define LOCK_FCNTL 1U
+#define LOCK_DOTLOCK 2U
+#define LOCK_FLOCK 4U
+
+/*
+ * Every string is the configuration's own and never NULL ("" where nothing
+ * is set); times in seconds, sizes in octets.
+ */
+struct config {
+	char *file;             /* where it was read from, or "" */
+	char *mailbox;          /* mbox:PATH, %u %n %d %h ~/ not yet expanded */
+	enum auth_kind auth[AUTH_KINDS]; /* in order */
+	size_t auth_count;
+	char *passwd_file;      /* absolute, or relative to the cwd */
+	enum plaintext plaintext;
+	uint64_t minimum_uid;   /* at least 1 */
+	char *front_user;       /* "" = pop3d, else nobody */
+	char *state_directory;
+	unsigned locks;         /* LOCK_* */
+	uint64_t lock_timeout;
+	char *mail_group;
+	uint64_t journal_size;  /* 64 KiB .. 1 GiB */
+	uint64_t timeout;
+	uint64_t login_timeout;
+	uint64_t login_tries;
+	uint64_t login_delay_failed;
+	char *greeting;         /* "" = POP3 server at HOST ready */
+	char *listen;
+	char *pid_file;
+	bool statistics;
+	bool debug;
+	char *trace_file;
+	int syslog_facility;    /* LOG_MAIL ... */
+};
+
+#define CONFIG_ERROR_SIZE 512
+
+/* The defaults; 0, or -1 with errno ENOMEM. */
+int config_init(struct config *config) MUST_CHECK;
+void config_free(struct config *config);
+
+/*
+ * One setting, as in the file or after -o.  -1 with a sentence for people in
+ * error ("unknown name 'x'", "lock-timeout: '3 weeks' is no time");
+ * nothing is changed then.
+ */
+int config_set(struct config *config, const char *name, const char *value,
+    char error[CONFIG_ERROR_SIZE]) MUST_CHECK;
+
+/* "name=value", as -o takes it.  As config_set(). */
+int config_assign(struct config *config, const char *assignment,
+    char error[CONFIG_ERROR_SIZE]) MUST_CHECK;
+
+/*
+ * A whole file.  -1 with "PATH:LINE: ..." or "PATH: No such file or
+ * directory" in error and errno (ENOENT, EACCES, ...; EINVAL for a bad
+ * line).  Settings before a bad line stay.
+ */
+int config_load(struct config *config, const char *path,
+    char error[CONFIG_ERROR_SIZE]) MUST_CHECK;
+
+/* The platform (platform.c): everything that is not POSIX */
+
+/*
+ * The first act of a process: signals to their defaults (SIGPIPE and SIGXFSZ
+ * ignored), mask empty, umask 077, no core, descriptors above 2 closed, and
+ * 0, 1, 2 open (on /dev/null when they were not).
+ */
+void platform_first_act(void);
+
+/* Close every descriptor from lowest up. */
+void platform_close_from(int lowest);
+
+/* No debugger, no core, not even by our own uid. */
+void platform_hide(void);
+
+/* No new privileges by exec, for ever; 0, or -1 with errno. */
+int platform_no_new_privileges(void) MUST_CHECK;
+
+/* Octets that nobody can guess; fatal() when there are none. */
+void platform_random(void *dst, size_t length);
+
+/*
+ * An anonymous file, close-on-exec, in memory where the system has that;
+ * -1 with errno.
+ */
+int platform_memory_file(const char *name) MUST_CHECK;
+
+/*
+ * Become the user for good: groups, gid, uid, verified, so that no way back
+ * is left.  0, or -1 with errno; the process must end then.  Where this
+ * process is not root, only a uid and gid that are its own succeed.
+ */
+int platform_become(uid_t uid, gid_t gid, const gid_t *groups, size_t count)
+    MUST_CHECK;
+
+/*
+ * Load one of our modules (a file beside the program, or in ../lib/pop3d of
+ * it) and find symbol in it; NULL with errno ENOENT.  Never unloaded.
+ */
+void *platform_module(const char *file, const char *symbol);
+
+/*
+ * uid and gid of a name in /etc/passwd itself, with no name service; -1 with
+ * errno ENOENT.  For the front's user, whose look-up every session pays.
+ */
+int passwd_local(const char *name, uid_t *uid, gid_t *gid) MUST_CHECK;
+
+#endif

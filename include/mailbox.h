@@ -1,0 +1,105 @@
+/*
+ * mailbox.h - one locked maildrop, whatever its format.
+ *
+ * Opened once a session, by the back, after it has become the user.  What a
+ * delivery agent adds later belongs to the next session (RFC 1939, 3).
+ */
+
+#ifndef MAILBOX_H
+#define MAILBOX_H
+
+#include "base.h"
+#include "channel.h"
+#include "view.h"
+
+struct mailbox;
+
+/* Which messages: bit i % 8 of octet i / 8. */
+struct mailbox_set {
+	const uint8_t *deleted;
+	const uint8_t *fetched;
+	uint32_t count;         /* messages, those of the view */
+};
+
+struct mailbox_options {
+	const struct config *config;
+	const char *path;       /* "mbox:/var/mail/x": format and absolute path */
+	int state;              /* the user's state folder, or -1: read-only;
+				 * stays the caller's */
+	int keeper;             /* channel to the lock keeper, or -1 */
+	const char *peer;       /* address, for who holds the session lock */
+};
+
+/*
+ * Why something failed: what the client may know, and a line for the log,
+ * which the caller writes when no lock is held.
+ */
+struct mailbox_error {
+	enum channel_code code;
+	char text[CHANNEL_TEXT];        /* for the client */
+	char log[CHANNEL_TEXT];         /* "" when there is nothing to say */
+};
+
+/*
+ * Lock, finish an interrupted update, build the view.  A mailbox that does
+ * not exist is empty, not an error.  NULL with error filled; nothing is
+ * locked or open then.  Without a failure error->log may hold a warning.
+ */
+struct mailbox *mailbox_open(const struct mailbox_options *options,
+    struct mailbox_error *error);
+
+/* The view as a descriptor that may be read with pread, its size in octets. */
+int mailbox_view(const struct mailbox *mb, uint64_t *size);
+
+/*
+ * An O_RDONLY descriptor of an mbox for the front, with an open file
+ * description of its own; -1 when there is none (Maildir, empty).  To be
+ * closed by mailbox_given(), once it is sent.
+ */
+int mailbox_file(const struct mailbox *mb);
+void mailbox_given(struct mailbox *mb);
+
+bool mailbox_read_only(const struct mailbox *mb);
+
+/*
+ * Is message index what it was when the view was made?  Looks under the
+ * lock.  CODE_OK, CODE_CHANGED, or another with error filled.
+ */
+enum channel_code mailbox_look(struct mailbox *mb, uint32_t index,
+    struct mailbox_error *error);
+
+struct mailbox_tally {
+	uint32_t removed, left;
+	uint64_t removed_octets, left_octets;
+};
+
+/*
+ * Remove the messages marked in the set: all or nothing.  0: done, durable,
+ * *done filled.  -1 with error: before anything was changed, or (SYS/TEMP)
+ * at the next open.
+ */
+int mailbox_update(struct mailbox *mb, const struct mailbox_set *set,
+    struct mailbox_tally *done, struct mailbox_error *error) MUST_CHECK;
+
+/* Unlocks and frees; NULL is nothing. */
+void mailbox_close(struct mailbox *mb);
+
+/*
+ * The lock keeper's life: takes, refreshes and drops the dotlock of the file
+ * named in directory, as the user with the mail group, until channel ends.
+ * Runs in a forked child of the back while that is root; becomes uid and
+ * mail_gid, closes itself in, answers on channel, _exits.
+ */
+_Noreturn void lock_keeper_run(int channel, int directory, const char *file,
+    uid_t uid, gid_t mail_gid);
+
+/*
+ * Would the user need the keeper: may the folder of path be written by
+ * mail_gid's members, but not by uid, gid and groups?  With true, an O_PATH
+ * descriptor of the folder and the file's name (of CHANNEL_PATH octets) for
+ * the keeper.  To be called with the user's effective ids.
+ */
+bool lock_keeper_needed(const char *path, gid_t mail_gid, int *directory,
+    char *file);
+
+#endif
