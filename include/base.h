@@ -58,6 +58,9 @@ int text_copy(char *dst, size_t size, const char *src, size_t length)
 int text_print(char *dst, size_t size, const char *format, ...) FORMAT(3, 4)
     MUST_CHECK;
 
+/* As text_print() for a line that people read: cut where it does not fit. */
+void text_cut(char *dst, size_t size, const char *format, ...) FORMAT(3, 4);
+
 /*
  * Read exactly, or up to the end of the file: the octets got, fewer than
  * length only at the end; -1 with errno.  EINTR is tried again.
@@ -195,12 +198,41 @@ void platform_random(void *dst, size_t length);
 int platform_memory_file(const char *name) MUST_CHECK;
 
 /*
+ * One system call of a process's allow-list (Linux: seccomp).  What is not
+ * in the list kills the process.
+ */
+struct sandbox_rule {
+	int number;             /* SYS_read ... */
+	enum {
+		SANDBOX_ALLOW,
+		SANDBOX_REFUSE, /* fails with EPERM: libc may try it */
+		SANDBOX_NO_EXEC /* mmap: unless it asks for PROT_EXEC */
+	} what;
+};
+
+#define SANDBOX_RULES_MAX 64
+
+/*
+ * Close this process in, for ever: no new privileges, then the list.  0, or
+ * -1 with errno, ENOSYS where the platform has nothing of the kind.
+ */
+int sandbox_close(const struct sandbox_rule *rules, size_t count) MUST_CHECK;
+
+/*
  * Become the user for good: groups, gid, uid, verified, so that no way back
  * is left.  0, or -1 with errno; the process must end then.  Where this
  * process is not root, only a uid and gid that are its own succeed.
  */
 int platform_become(uid_t uid, gid_t gid, const gid_t *groups, size_t count)
     MUST_CHECK;
+
+struct stat;
+
+/*
+ * fstat(2) as the one system call of that name, which a sandbox can allow
+ * without allowing paths (newer C libraries use newfstatat).
+ */
+int platform_fstat(int fd, struct stat *st) MUST_CHECK;
 
 /*
  * Load one of our modules (a file beside the program, or in ../lib/pop3d of

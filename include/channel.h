@@ -28,6 +28,7 @@
 #define CHANNEL_PATH 1024       /* octets with the NUL */
 #define CHANNEL_SIGN 512        /* octets to be signed, and of a signature */
 #define CHANNEL_TICKET 2048     /* octets of a TLS session ticket */
+#define VIEW_INDEX_MAX 15999999U /* VIEW_MESSAGES_MAX - 1 */
 
 enum channel_type {
 	/* front -> back, AUTHORIZATION */
@@ -237,8 +238,9 @@ struct record {
 int channel_pair(int ends[2]) MUST_CHECK;
 
 /*
- * Send record of this type (its length comes from the table), with count
- * descriptors, which stay the caller's.  0, or -1 with errno (EPIPE: the
+ * Send record of this type (its length comes from the table; the caller has
+ * cleared what it does not fill), with count descriptors, which stay the
+ * caller's.  0, or -1 with errno (EPIPE: the
  * other end is gone).  Blocks while the other end does not read.
  */
 int channel_write(int fd, struct record *record, uint32_t type,

@@ -75,8 +75,10 @@ struct mailbox_tally {
 
 /*
  * Remove the messages marked in the set: all or nothing.  0: done, durable,
- * *done filled.  -1 with error: before anything was changed, or (SYS/TEMP)
- * at the next open.
+ * *done filled; error->log may hold a warning.  -1 with error: before anything
+ * was changed, or (SYS/TEMP) at the next open.  CODE_PARTIAL: the same as 0 but
+ * for those of several equal messages that could not be told apart after
+ * another program changed the mailbox; *done is filled.
  */
 int mailbox_update(struct mailbox *mb, const struct mailbox_set *set,
     struct mailbox_tally *done, struct mailbox_error *error) MUST_CHECK;

@@ -1,0 +1,45 @@
+/*
+ * back.h - the session's owner: the process that inetd started.
+ */
+
+#ifndef BACK_H
+#define BACK_H
+
+#include "base.h"
+#include "front.h"
+
+#define ADDRESS_SIZE 64 /* octets with the NUL: an IPv6 address and a zone */
+
+/* What descriptors 0 and 1 are, found out once. */
+struct connection {
+	bool socket;
+	bool terminal;
+	bool loopback;          /* both ends on this host, and nothing that
+				 * says it only comes through here */
+	char peer[ADDRESS_SIZE]; /* "192.0.2.1", or "local" */
+	char peer_port[8];      /* "0" where there is none */
+};
+
+/*
+ * Look at the connection and make it ready: TCP_NODELAY, keepalive, with
+ * debug SO_DEBUG.  remote is what the environment says of the peer
+ * (tcpserver's TCPREMOTEIP), or NULL.
+ */
+void connection_init(struct connection *connection, const char *remote,
+    bool debug);
+
+/*
+ * A session, from the greeting to its end.  owner_of is -a's mailbox, or
+ * NULL.  front is front_run(), or what a test puts in its place.  Returns the
+ * exit status of the process.
+ */
+int back_run(const struct config *config, const struct connection *connection,
+    const char *owner_of, void (*front)(const struct front_args *));
+
+/*
+ * Say what of the promise holds with this configuration, in lines to
+ * standard output (-n).  0, or 1 when no session could be served.
+ */
+int back_check(const struct config *config);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * front.h - the process that speaks to the client.
+ *
+ * It owns the protocol and its states, and nothing else: no privilege, no
+ * path, no secret but the one in flight.
+ */
+
+#ifndef FRONT_H
+#define FRONT_H
+
+#include "base.h"
+#include "channel.h"
+
+/* What the front is born with; strings outlive it. */
+struct front_args {
+	int channel;            /* to the back; becomes descriptor 3 */
+	const char *greeting;   /* the greeting's text */
+	bool plaintext;         /* USER and PASS are accepted */
+	bool authenticated;     /* -a: begins in TRANSACTION */
+	bool trace;
+	bool debug;
+	uint64_t timeout;       /* seconds: autologout */
+	int64_t login_end;      /* clock_ms() by which a login must be */
+	bool root;              /* started as root: uid, gid, cage are for it */
+	uid_t uid;
+	gid_t gid;
+	const char *cage;       /* an empty folder of root's to be closed in */
+};
+
+/*
+ * The front's life, in a forked child of the back: closes itself in, then
+ * speaks POP3 on descriptors 0 and 1 until the end.
+ */
+_Noreturn void front_run(const struct front_args *args);
+
+/*
+ * Give up everything: descriptors other than 0, 1 and the channel (which
+ * becomes 3; 2 becomes /dev/null), the root folder, ids, limits, system calls
+ * but those of the list in pop3d(8).  0, or -1 with errno: the process must
+ * end then.  ENOSYS for a platform without a list of system calls is no
+ * failure.
+ */
+int front_close_in(const struct front_args *args) MUST_CHECK;
+
+#endif

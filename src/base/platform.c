@@ -1,0 +1,202 @@
+/*
+ * platform.c - what is not POSIX, with a plain fallback beside it.
+ */
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#endif
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base.h"
+
+void
+platform_close_from(int lowest)
+{
+	long most;
+	int fd;
+
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, (unsigned)lowest, ~0U, 0U) == 0)
+		return;
+#endif
+	most = sysconf(_SC_OPEN_MAX);
+	if (most < 0 || most > 65536)
+		most = 65536;
+	for (fd = lowest; fd < most; fd++)
+		(void)close(fd);
+}
+
+static void
+signals_reset(void)
+{
+	struct sigaction action;
+	sigset_t none;
+	int signal_number;
+
+	memset(&action, 0, sizeof(action));
+	(void)sigemptyset(&action.sa_mask);
+	(void)sigemptyset(&none);
+	/*
+	 * exec() has made every handler a default; what it hands on is which
+	 * signals are ignored, and only those that a parent may plausibly
+	 * ignore need a call each.
+	 */
+	static const int inherited[] = {SIGCHLD, SIGHUP, SIGINT, SIGQUIT,
+	    SIGTERM, SIGALRM, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU};
+	action.sa_handler = SIG_DFL;
+	for (size_t i = 0; i < ARRAY_SIZE(inherited); i++) {
+		signal_number = inherited[i];
+		(void)sigaction(signal_number, &action, NULL);
+	}
+	action.sa_handler = SIG_IGN;
+	(void)sigaction(SIGPIPE, &action, NULL);
+	(void)sigaction(SIGXFSZ, &action, NULL);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void
+platform_first_act(void)
+{
+	struct rlimit none = {0, 0};
+	struct stat st;
+	int fd;
+
+	signals_reset();
+	(void)umask(077);
+	(void)setrlimit(RLIMIT_CORE, &none);
+	platform_close_from(3);
+	for (fd = 0; fd < 3; fd++) {
+		if (fstat(fd, &st) == -1 && open("/dev/null", O_RDWR) != fd)
+			_exit(1);
+	}
+}
+
+void
+platform_hide(void)
+{
+	struct rlimit none = {0, 0};
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+#ifdef PR_SET_DUMPABLE
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+int
+platform_no_new_privileges(void)
+{
+#ifdef PR_SET_NO_NEW_PRIVS
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+#else
+	return 0;
+#endif
+}
+
+void
+platform_random(void *dst, size_t length)
+{
+#ifdef __linux__
+	size_t got = 0;
+	ssize_t n;
+
+	while (got < length) {
+		n = getrandom((char *)dst + got, length - got, 0);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			fatal("no random octets");
+		got += (size_t)n;
+	}
+#else
+	arc4random_buf(dst, length);
+#endif
+}
+
+int
+platform_memory_file(const char *name)
+{
+#ifdef MFD_CLOEXEC
+	return memfd_create(name, MFD_CLOEXEC);
+#else
+	char path[] = "/tmp/pop3d.XXXXXXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	(void)name;
+	if (fd != -1)
+		(void)unlink(path);
+	return fd;
+#endif
+}
+
+int
+platform_fstat(int fd, struct stat *st)
+{
+#if defined(__linux__) && defined(SYS_fstat) && __SIZEOF_POINTER__ == 8
+	return (int)syscall(SYS_fstat, fd, st);
+#else
+	return fstat(fd, st);
+#endif
+}
+
+void *
+platform_module(const char *file, const char *symbol)
+{
+	void *module, *found;
+
+	module = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+	found = module == NULL ? NULL : dlsym(module, symbol);
+	if (found == NULL)
+		errno = ENOENT;
+	return found;
+}
+
+/* Not root: nothing to give up, but nothing else to become, either. */
+static int
+become_check(uid_t uid, gid_t gid)
+{
+	if (getuid() != uid || geteuid() != uid || getgid() != gid ||
+	    getegid() != gid) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+int
+platform_become(uid_t uid, gid_t gid, const gid_t *groups, size_t count)
+{
+	uid_t ruid, euid, suid;
+	gid_t rgid, egid, sgid;
+
+	if (geteuid() != 0)
+		return become_check(uid, gid);
+	if (uid == 0) {
+		errno = EPERM;
+		return -1;
+	}
+	if (setgroups(count, groups) == -1 || setresgid(gid, gid, gid) == -1 ||
+	    setresuid(uid, uid, uid) == -1)
+		return -1;
+	if (getresuid(&ruid, &euid, &suid) == -1 ||
+	    getresgid(&rgid, &egid, &sgid) == -1)
+		return -1;
+	if (ruid != uid || euid != uid || suid != uid || rgid != gid ||
+	    egid != gid || sgid != gid || setuid(0) != -1) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,186 @@
+/*
+ * ask.c - the asking side of the channel.
+ */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "session.h"
+
+#define CHANNEL_FD 3
+
+const char *
+code_text(uint32_t code)
+{
+	switch (code) {
+	case CODE_AUTH:
+		return "[AUTH] ";
+	case CODE_IN_USE:
+		return "[IN-USE] ";
+	case CODE_TEMPORARY:
+	case CODE_CHANGED:
+		return "[SYS/TEMP] ";
+	case CODE_PERMANENT:
+		return "[SYS/PERM] ";
+	default:
+		return "";
+	}
+}
+
+void
+tell(struct session *s, uint32_t type)
+{
+	if (channel_write(CHANNEL_FD, &s->record, type, NULL, 0) == -1)
+		session_end(s, END_BACK);
+}
+
+bool
+ask(struct session *s, uint32_t type, int *descriptors, size_t *count)
+{
+	if (channel_write(CHANNEL_FD, &s->record, type, NULL, 0) == 0 &&
+	    channel_read(CHANNEL_FD, &s->record, descriptors, count) == 1 &&
+	    s->record.type == type + 1)
+		return true;
+	session_end(s, END_BACK);
+	return false;
+}
+
+void
+trace(struct session *s, const char *format, ...)
+{
+	char *text = s->record.u.text.text;
+	va_list ap;
+	size_t i;
+
+	if (!s->args->trace)
+		return;
+	memset(&s->record.u.text, 0, sizeof(s->record.u.text));
+	va_start(ap, format);
+	if (vsnprintf(text, CHANNEL_TEXT, format, ap) < 0)
+		text[0] = '\0';
+	va_end(ap);
+	for (i = 0; text[i] != '\0'; i++) {
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			text[i] = '?';
+	}
+	tell(s, CH_TRACE);
+}
+
+/* The view, by one read into memory of our own, checked whole. */
+static bool
+view_take(struct session *s, int descriptor, uint64_t size)
+{
+	size_t bits;
+
+	if (size > SIZE_MAX / 2 || (s->view_data = malloc((size_t)size)) == NULL)
+		return false;
+	if (pread_full(descriptor, s->view_data, (size_t)size, 0) !=
+	    (ssize_t)size ||
+	    view_init(&s->view, s->view_data, (size_t)size) == -1)
+		return false;
+	bits = s->view.head->count / 8 + 1;
+	s->deleted = calloc(bits, 1);
+	s->fetched = calloc(bits, 1);
+	s->mail = malloc(MAIL_SIZE);
+	s->count = s->view.head->count;
+	s->octets = s->view.head->octets;
+	return s->deleted != NULL && s->fetched != NULL && s->mail != NULL;
+}
+
+static void
+login_accept(struct session *s, const int *descriptors, size_t count)
+{
+	const struct ch_login *login = &s->record.u.login;
+	bool good;
+
+	good = count >= 1 && count == login->descriptors &&
+	    view_take(s, descriptors[0], login->view_size);
+	if (count >= 1)
+		(void)close(descriptors[0]);
+	if (count == 2)
+		s->file = descriptors[1];
+	if (!good) {
+		output_line(s, "-ERR [SYS/TEMP] the mailbox could not be "
+		    "opened");
+		session_end(s, END_BACK);
+		return;
+	}
+	s->read_only = login->read_only != 0;
+	s->state = TRANS;
+}
+
+void
+ask_login(struct session *s, uint32_t type)
+{
+	const struct ch_login *login = &s->record.u.login;
+	int descriptors[2];
+	size_t count = 2;
+
+	if (!ask(s, type, descriptors, &count))
+		return;
+	if (login->code == CODE_OK) {
+		login_accept(s, descriptors, count);
+		return;
+	}
+	while (count > 0)
+		(void)close(descriptors[--count]);
+	if (login->last)
+		session_end(s, END_LOGIN_FAILED);
+}
+
+bool
+ask_look(struct session *s, uint32_t index)
+{
+	memset(&s->record.u.range, 0, sizeof(s->record.u.range));
+	s->record.u.range.first = index;
+	s->record.u.range.count = 1;
+	return ask(s, CH_LOOK, NULL, NULL) &&
+	    s->record.u.result.code == CODE_OK;
+}
+
+/* The marks of 8 * CHANNEL_SET messages from first, if there are any. */
+static void
+marks_tell(struct session *s, uint32_t first)
+{
+	struct ch_mark *mark = &s->record.u.mark;
+	uint32_t octets = s->view.head->count / 8 + 1 - first / 8;
+	static const uint8_t none[CHANNEL_SET];
+
+	if (octets > CHANNEL_SET)
+		octets = CHANNEL_SET;
+	if (memcmp(s->deleted + first / 8, none, octets) == 0 &&
+	    memcmp(s->fetched + first / 8, none, octets) == 0)
+		return;
+	memset(mark, 0, sizeof(*mark));
+	mark->first = first;
+	memcpy(mark->deleted, s->deleted + first / 8, octets);
+	memcpy(mark->fetched, s->fetched + first / 8, octets);
+	tell(s, CH_MARK);
+}
+
+void
+ask_update(struct session *s)
+{
+	struct ch_updated *updated = &s->record.u.updated;
+	uint32_t first;
+
+	for (first = 0; first < s->view.head->count; first += 8 * CHANNEL_SET)
+		marks_tell(s, first);
+	memset(&s->record.u.update, 0, sizeof(s->record.u.update));
+	if (!ask(s, CH_UPDATE, NULL, NULL)) {
+		output_line(s, "-ERR [SYS/TEMP] the end of the update is not "
+		    "known");
+		return;
+	}
+	if (updated->code == CODE_OK)
+		output_line(s, "+OK %lu removed, %lu left",
+		    (unsigned long)updated->removed,
+		    (unsigned long)updated->left);
+	else
+		output_line(s, "-ERR %s%s", code_text(updated->code),
+		    updated->text);
+}

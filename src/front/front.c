@@ -1,0 +1,96 @@
+/*
+ * front.c - the front's life.
+ */
+
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "session.h"
+
+#define CHANNEL_FD 3
+
+static void
+greet(struct session *s)
+{
+	if (!s->args->authenticated) {
+		output_line(s, "+OK %s", s->args->greeting);
+		return;
+	}
+	memset(&s->record.u.external, 0, sizeof(s->record.u.external));
+	ask_login(s, CH_EXTERNAL);
+	if (s->state == TRANS) {
+		output_line(s, "+OK %s, %lu message%s (%llu octets)",
+		    s->args->greeting, (unsigned long)s->count,
+		    s->count == 1 ? "" : "s", (unsigned long long)s->octets);
+	} else {
+		const char *code = code_text(s->record.u.login.code);
+		char text[CHANNEL_TEXT];
+
+		text_cut(text, sizeof(text), "%s", s->record.u.login.text);
+		output_line(s, "-ERR %s%s", code, text);
+		session_end(s, END_LOGIN_FAILED);
+	}
+}
+
+/* Every whole line that is here; its answers leave together. */
+static void
+lines_run(struct session *s)
+{
+	size_t length;
+	char *line;
+
+	while (s->state != OVER) {
+		switch (input_line(s, &line, &length)) {
+		case LINE_OK:
+			command_run(s, line, length);
+			break;
+		case LINE_BAD:
+			trace(s, "< <a bad line>");
+			output_line(s, "-ERR not a command line");
+			command_nonsense(s);
+			break;
+		case LINE_MORE:
+			return;
+		}
+	}
+}
+
+static void
+end_tell(struct session *s)
+{
+	struct ch_end *end = &s->record.u.end;
+
+	memset(end, 0, sizeof(*end));
+	end->why = (uint32_t)s->why;
+	end->top_octets = s->top_octets;
+	end->retr_octets = s->retr_octets;
+	end->received = s->received;
+	end->sent = s->sent;
+	(void)channel_write(CHANNEL_FD, &s->record, CH_END, NULL, 0);
+}
+
+_Noreturn void
+front_run(const struct front_args *args)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (s == NULL || front_close_in(args) == -1)
+		_exit(1);
+	s->args = args;
+	s->state = AUTH;
+	s->file = -1;
+	s->output.socket = true;
+	greet(s);
+	do {
+		lines_run(s);
+		output_flush(s);
+	} while (s->state != OVER && input_wait(s));
+	end_tell(s);
+	/* The client need not wait for two processes to end. */
+	(void)close(STDIN_FILENO);
+	(void)close(STDOUT_FILENO);
+	_exit(0);
+}

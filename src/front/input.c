@@ -1,0 +1,121 @@
+/*
+ * input.c - lines from the client.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "session.h"
+
+#define CHANNEL_FD 3
+
+void
+session_end(struct session *s, enum channel_end why)
+{
+	if (s->state == OVER)
+		return;
+	s->state = OVER;
+	s->why = why;
+}
+
+/* No NUL, and a CR only before the LF. */
+static bool
+line_clean(const char *line, size_t length)
+{
+	return memchr(line, '\0', length) == NULL &&
+	    memchr(line, '\r', length) == NULL;
+}
+
+/* A line that does not end within the limit is dropped as it comes. */
+static enum line
+line_unfinished(struct input *in)
+{
+	if (!in->skipping && in->end - in->begin < LINE_MAX_OCTETS)
+		return LINE_MORE;
+	in->skipping = true;
+	in->begin = in->end = 0;
+	return LINE_MORE;
+}
+
+enum line
+input_line(struct session *s, char **line, size_t *length)
+{
+	struct input *in = &s->input;
+	char *begin = in->buffer + in->begin, *end;
+
+	end = memchr(begin, '\n', in->end - in->begin);
+	if (end == NULL)
+		return line_unfinished(in);
+	in->begin += (size_t)(end - begin) + 1;
+	if (in->skipping || end - begin >= LINE_MAX_OCTETS) {
+		in->skipping = false;
+		return LINE_BAD;
+	}
+	if (end > begin && end[-1] == '\r')
+		end--;
+	*end = '\0';
+	*line = begin;
+	*length = (size_t)(end - begin);
+	return line_clean(begin, *length) ? LINE_OK : LINE_BAD;
+}
+
+/* How long to wait for the client, in milliseconds. */
+static int
+wait_time(const struct session *s)
+{
+	int64_t left = (int64_t)s->args->timeout * 1000, login;
+
+	if (s->state == AUTH) {
+		login = s->args->login_end - clock_ms();
+		if (login < left)
+			left = login;
+	}
+	return left < 0 ? 0 : (int)left;
+}
+
+static bool
+wait_failed(struct session *s, int n, const struct pollfd *fds)
+{
+	if (n == 0) {
+		session_end(s, s->state == AUTH &&
+		    s->args->login_end <= clock_ms() ? END_LOGIN_TIMEOUT :
+		    END_TIMEOUT);
+		return true;
+	}
+	if (fds[1].revents != 0) {
+		session_end(s, END_BACK);
+		return true;
+	}
+	return false;
+}
+
+bool
+input_wait(struct session *s)
+{
+	struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
+	    {.fd = CHANNEL_FD, .events = POLLIN}};
+	struct input *in = &s->input;
+	ssize_t n;
+
+	memmove(in->buffer, in->buffer + in->begin, in->end - in->begin);
+	in->end -= in->begin;
+	in->begin = 0;
+	do
+		n = poll(fds, 2, wait_time(s));
+	while (n == -1 && errno == EINTR);
+	if (wait_failed(s, (int)n, fds))
+		return false;
+	do
+		n = read(STDIN_FILENO, in->buffer + in->end,
+		    sizeof(in->buffer) - in->end);
+	while (n == -1 && errno == EINTR);
+	if (n <= 0) {
+		session_end(s, END_DISCONNECTED);
+		return false;
+	}
+	in->end += (size_t)n;
+	s->received += (uint64_t)n;
+	return true;
+}

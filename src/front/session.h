@@ -1,0 +1,168 @@
+/*
+ * session.h - the front's one session, and what its files do for each other.
+ */
+
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "front.h"
+#include "view.h"
+
+#define LINE_MAX_OCTETS 1024 /* of a command with its end; RFC 2449, 4: 255 */
+#define INPUT_SIZE 4096 /* octets read at once */
+#define OUTPUT_SIZE 65536 /* octets written at once */
+#define MAIL_SIZE 65536 /* octets of a message read at once */
+#define NONSENSE_MAX 10 /* bad commands a session */
+#define ARGUMENTS_MAX 2
+
+/* RFC 1939, 3; a bit each, for the command table. */
+enum state { AUTH = 1, TRANS = 2, OVER = 4 };
+
+/* What became of the input. */
+enum line {
+	LINE_OK,
+	LINE_BAD,               /* a NUL, a bare CR, or too long */
+	LINE_MORE,              /* no whole line is here yet */
+};
+
+struct input {
+	char buffer[INPUT_SIZE];
+	size_t begin, end;      /* unread octets of buffer */
+	bool skipping;          /* inside a line that is too long */
+};
+
+struct output {
+	char buffer[OUTPUT_SIZE];
+	size_t length;
+	bool socket;            /* descriptor 1 is a socket */
+	bool mail;              /* buffer holds octets of a message */
+};
+
+struct session {
+	const struct front_args *args;
+	enum state state;
+	enum channel_end why;   /* once the state is OVER */
+	struct input input;
+	struct output output;
+	bool deaf;              /* the client takes no more: write nothing */
+	bool lost;              /* octets of a message could not be written */
+	char user[CHANNEL_NAME]; /* from USER; "" before */
+	char name[CHANNEL_NAME]; /* who is logged in; "" with -a */
+	struct view view;
+	void *view_data;        /* what the view points into */
+	int file;               /* an mbox, read-only, or -1 */
+	bool read_only;
+	uint8_t *deleted;       /* a bit a message */
+	uint8_t *fetched;
+	uint32_t count;         /* messages not deleted */
+	uint64_t octets;        /* of them */
+	uint32_t last;          /* highest message read, from 1; 0: none */
+	unsigned nonsense;
+	uint64_t top_octets, retr_octets, received, sent;
+	struct record record;   /* the one in flight */
+	char *mail;             /* MAIL_SIZE octets for reading messages */
+};
+
+/* The words of a command line. */
+struct command {
+	const char *verb;       /* as typed */
+	char *argument[ARGUMENTS_MAX];
+	size_t count;
+};
+
+/* input.c */
+
+/*
+ * The next line of the input, NUL-terminated without its end, in the buffer
+ * until the next call.
+ */
+enum line input_line(struct session *s, char **line, size_t *length);
+
+/*
+ * Wait for input and read some.  false: the session is over (end of input,
+ * timeout, the back is gone), s->why says which.
+ */
+bool input_wait(struct session *s);
+
+/* End the session for this reason, unless it is over already. */
+void session_end(struct session *s, enum channel_end why);
+
+/* output.c */
+
+void output_text(struct session *s, const char *text);
+void output_number(struct session *s, uint64_t number);
+
+/* A line: text and CRLF, and to the trace. */
+void output_line(struct session *s, const char *format, ...) FORMAT(2, 3);
+
+/* As much room as asked for in the buffer (at most half of it). */
+char *output_room(struct session *s, size_t size);
+
+/* Write what there is; a failure makes the session deaf, or ends it. */
+void output_flush(struct session *s);
+
+/* ask.c: the asking side of the channel */
+
+/*
+ * Send s->record as type and wait for its answer, which is in s->record
+ * then; up to *count descriptors of it.  false: the session is over.
+ */
+bool ask(struct session *s, uint32_t type, int *descriptors, size_t *count);
+
+/* Send s->record as type; it has no answer. */
+void tell(struct session *s, uint32_t type);
+
+void ask_login(struct session *s, uint32_t type);
+bool ask_look(struct session *s, uint32_t index);
+void ask_update(struct session *s);
+
+/* A line for the trace, when there is one. */
+void trace(struct session *s, const char *format, ...) FORMAT(2, 3);
+
+/* command.c */
+void command_run(struct session *s, char *line, size_t length);
+void command_nonsense(struct session *s);
+
+/* transaction.c */
+void do_stat(struct session *s, const struct command *c);
+void do_list(struct session *s, const struct command *c);
+void do_uidl(struct session *s, const struct command *c);
+void do_dele(struct session *s, const struct command *c);
+void do_rset(struct session *s, const struct command *c);
+void do_noop(struct session *s, const struct command *c);
+void do_last(struct session *s, const struct command *c);
+void do_ping(struct session *s, const struct command *c);
+
+/* retrieve.c */
+void do_retr(struct session *s, const struct command *c);
+void do_top(struct session *s, const struct command *c);
+
+/* authorization.c */
+void do_user(struct session *s, const struct command *c);
+void do_pass(struct session *s, const struct command *c);
+void do_auth(struct session *s, const struct command *c);
+void do_capa(struct session *s, const struct command *c);
+void do_quit(struct session *s, const struct command *c);
+
+/*
+ * The message that an argument names, from 0; false after having answered
+ * that there is none, or that it is deleted.
+ */
+bool message_get(struct session *s, const char *argument, uint32_t *index);
+
+static inline bool
+bit_test(const uint8_t *bits, uint32_t index)
+{
+	return (bits[index / 8] >> (index % 8) & 1) != 0;
+}
+
+static inline void
+bit_set(uint8_t *bits, uint32_t index)
+{
+	bits[index / 8] = (uint8_t)(bits[index / 8] | 1U << (index % 8));
+}
+
+/* The response code of a refusal, "[AUTH] " and so on, or "". */
+const char *code_text(uint32_t code);
+
+#endif
