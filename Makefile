@@ -73,7 +73,7 @@ build/unit/%: tests/unit/%.c build/asan/rooms.a | $(MODULES)
 	@mkdir -p $(@D)
 	$(SAY) "  UNIT    $@"
 	$(Q)$(CC) $(CPPFLAGS) $(STD) -Itests/unit -Isrc -O1 -g $(SAN) $(WARN) -o $@ $< \
-	    build/asan/rooms.a -Wl,-rpath,$(CURDIR)/build
+	    build/asan/rooms.a -Wl,--disable-new-dtags,-rpath,$(CURDIR)/build
 
 unit: $(UNIT)
 	$(Q)prove -e '' $(UNIT)

@@ -11,6 +11,8 @@
 #include "base.h"
 #include "channel.h"
 
+#define CHANNEL_FD 3 /* where the front has its channel */
+
 /* What the front is born with; strings outlive it. */
 struct front_args {
 	int channel;            /* to the back; becomes descriptor 3 */

@@ -11,8 +11,6 @@
 
 #include "session.h"
 
-#define CHANNEL_FD 3
-
 const char *
 code_text(uint32_t code)
 {

@@ -36,14 +36,9 @@ login_answer(struct session *s)
 		    (unsigned long)s->count, s->count == 1 ? "" : "s",
 		    (unsigned long long)s->octets,
 		    s->read_only ? ", read-only" : "");
-	} else if (s->state == AUTH || s->why == END_LOGIN_FAILED) {
-		char text[CHANNEL_TEXT];
-		const char *code = code_text(login->code);
-
-		/* The record is the trace's, too. */
-		text_cut(text, sizeof(text), "%s", login->text);
-		output_line(s, "-ERR %s%s", code, text);
-	}
+	} else if (s->state == AUTH || s->why == END_LOGIN_FAILED)
+		output_line(s, "-ERR %s%s", code_text(login->code),
+		    login->text);
 }
 
 void

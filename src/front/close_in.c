@@ -17,7 +17,6 @@
 
 #include "front.h"
 
-#define CHANNEL_FD 3
 #define NOFILE_MAX 32 /* descriptors: 4, the mailbox's, 16 messages */
 #define DATA_MAX (2ULL << 30) /* octets: VIEW_MESSAGES_MAX of them fit */
 

@@ -2,15 +2,11 @@
  * front.c - the front's life.
  */
 
-#include <sys/socket.h>
-
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "session.h"
-
-#define CHANNEL_FD 3
 
 static void
 greet(struct session *s)
@@ -26,11 +22,9 @@ greet(struct session *s)
 		    s->args->greeting, (unsigned long)s->count,
 		    s->count == 1 ? "" : "s", (unsigned long long)s->octets);
 	} else {
-		const char *code = code_text(s->record.u.login.code);
-		char text[CHANNEL_TEXT];
-
-		text_cut(text, sizeof(text), "%s", s->record.u.login.text);
-		output_line(s, "-ERR %s%s", code, text);
+		output_line(s, "-ERR %s%s",
+		    code_text(s->record.u.login.code),
+		    s->record.u.login.text);
 		session_end(s, END_LOGIN_FAILED);
 	}
 }
@@ -69,7 +63,7 @@ end_tell(struct session *s)
 	end->retr_octets = s->retr_octets;
 	end->received = s->received;
 	end->sent = s->sent;
-	(void)channel_write(CHANNEL_FD, &s->record, CH_END, NULL, 0);
+	tell(s, CH_END);
 }
 
 _Noreturn void

@@ -9,8 +9,6 @@
 
 #include "session.h"
 
-#define CHANNEL_FD 3
-
 void
 session_end(struct session *s, enum channel_end why)
 {

@@ -17,8 +17,6 @@
 
 #include "session.h"
 
-#define CHANNEL_FD 3
-
 /* The client takes no more: what it sent may still be a QUIT. */
 static void
 output_deaf(struct session *s)
@@ -83,7 +81,7 @@ output_write(struct session *s, size_t length)
 			s->sent += (uint64_t)n;
 		} else if (errno == ENOTSOCK && s->output.socket) {
 			s->output.socket = false;
-		} else if (errno == EAGAIN && s->output.socket) {
+		} else if (errno == EAGAIN && s->state != OVER) {
 			if (!output_wait(s))
 				output_deaf(s);
 		} else if (errno != EINTR || s->state == OVER) {

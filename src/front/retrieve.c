@@ -137,7 +137,6 @@ message_end(struct session *s, uint32_t index)
 	}
 	output_text(s, ".\r\n");
 	s->output.mail = true;
-	bit_set(s->fetched, index);
 	if (s->last < index + 1)
 		s->last = index + 1;
 }
@@ -170,10 +169,12 @@ do_retr(struct session *s, const struct command *c)
 		return;
 	trace(s, "> <%llu octets>", (unsigned long long)wire.octets);
 	s->retr_octets += wire.octets;
-	if (wire.octets == m->octets)
-		message_end(s, index);
-	else
+	if (wire.octets != m->octets) {
 		session_end(s, END_CHANGED);
+		return;
+	}
+	bit_set(s->fetched, index);
+	message_end(s, index);
 }
 
 /* The header and its empty line, then so many lines of the body. */

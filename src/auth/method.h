@@ -1,0 +1,63 @@
+/*
+ * method.h - what the files of the verifier share: an account on its way
+ * from a method to the answer.
+ */
+
+#ifndef METHOD_H
+#define METHOD_H
+
+#include <pwd.h>
+#include <shadow.h>
+
+#include "auth.h"
+
+/* The methods, as struct auth_method has them. */
+void auth_unix_password(const struct config *config, const char *name,
+    const char *secret, struct ch_account *account);
+void auth_passwd_file_password(const struct config *config, const char *name,
+    const char *secret, struct ch_account *account);
+
+/* The account of -a's mailbox, finished: as auth_password(). */
+void owner_account(const struct config *config, const char *owner_of,
+    struct ch_account *account);
+
+/* The account becomes nothing but this code and reason. */
+void account_deny(struct ch_account *account, uint32_t code,
+    const char *format, ...) FORMAT(3, 4);
+
+/*
+ * Fill uid, gid, groups, name and home from passwd and group, CODE_OK;
+ * denied with CODE_PERMANENT when they do not fit.
+ */
+void account_fill(struct ch_account *account, const struct passwd *pw);
+
+/* gid and groups of this very process: another's none but root can take. */
+void account_take_own_groups(struct ch_account *account);
+
+/* Is it one that may be served at all: not 0, not below minimum-uid? */
+bool account_uid_served(const struct config *config, uid_t uid);
+
+/* mail_gid, from mail-group; gid where there is no such group. */
+void account_mail_group(const struct config *config,
+    struct ch_account *account);
+
+/*
+ * A user of the name service: 1 and *pw, whose strings are in buffer; 0:
+ * there is none; -1 with errno: it could not tell.
+ */
+#define LOOKUP_SIZE 65536
+int lookup_name(const char *name, struct passwd *pw, char buffer[LOOKUP_SIZE])
+    MUST_CHECK;
+int lookup_uid(uid_t uid, struct passwd *pw, char buffer[LOOKUP_SIZE])
+    MUST_CHECK;
+
+/*
+ * NULL while this account may log in, on the day numbered today (from
+ * 1970-01-01, as shadow(5) counts); else why not, for the log.
+ */
+const char *account_expired(const struct spwd *sp, long today);
+
+/* Octets of "mbox:", "maildir:" or "auto:" at the start of text, or 0. */
+size_t mailbox_prefix(const char *text);
+
+#endif

@@ -1,0 +1,160 @@
+/*
+ * account.c - what the user of a session needs of root, before root is gone.
+ */
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "state.h"
+
+#define NOBODY 65534
+
+void
+front_ids(const struct config *config, uid_t *uid, gid_t *gid)
+{
+	const char *name = config->front_user;
+
+	if (passwd_local(name[0] != '\0' ? name : "pop3d", uid, gid) == 0 &&
+	    *uid != 0)
+		return;
+	if (passwd_local("nobody", uid, gid) == 0 && *uid != 0)
+		return;
+	*uid = NOBODY;
+	*gid = NOBODY;
+}
+
+/* A folder of owner's that no one else may write. */
+static int
+folder_check(int fd, uid_t owner)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	if (!S_ISDIR(st.st_mode) || st.st_uid != owner ||
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+int
+cage_prepare(const struct config *config, char *dst, size_t size)
+{
+	int fd, result, error;
+
+	if (text_print(dst, size, "%s/empty", config->state_directory) == -1)
+		return -1;
+	fd = open(dst, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 && errno == ENOENT) {
+		if (mkdir(config->state_directory, 0700) == 0 &&
+		    chmod(config->state_directory, 0711) == -1)
+			return -1;
+		if (mkdir(dst, 0500) == 0 && chmod(dst, 0555) == -1)
+			return -1;
+		fd = open(dst, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	}
+	if (fd == -1)
+		return -1;
+	result = folder_check(fd, 0);
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return result;
+}
+
+int
+state_folder_open(const struct config *config, uid_t uid, gid_t gid)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	char path[CHANNEL_PATH];
+	bool made;
+	int fd, error;
+
+	if (text_print(path, sizeof(path), "%s/%lu", config->state_directory,
+	    (unsigned long)uid) == -1)
+		return -1;
+	fd = open(path, flags);
+	if (fd == -1 && errno == ENOENT) {
+		if (mkdir(config->state_directory, 0700) == 0 &&
+		    chmod(config->state_directory, 0711) == -1)
+			return -1;
+		made = mkdir(path, 0700) == 0;
+		fd = open(path, flags);
+		if (fd != -1 && made && geteuid() == 0 &&
+		    fchown(fd, uid, gid) == -1)
+			goto bad;
+	}
+	if (fd == -1 || folder_check(fd, uid) == 0)
+		return fd;
+bad:
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
+/* The user's effective ids, or root's again. */
+static int
+ids_effective(uid_t uid, gid_t gid, const gid_t *groups, size_t count)
+{
+	if (uid == 0) {
+		return seteuid(0) == -1 || setegid(gid) == -1 ||
+		    setgroups(count, groups) == -1 ? -1 : 0;
+	}
+	return setgroups(count, groups) == -1 || setegid(gid) == -1 ||
+	    seteuid(uid) == -1 ? -1 : 0;
+}
+
+static int
+keeper_fork(const struct ch_account *account, int directory, const char *file)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (channel_pair(ends) == -1)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		(void)close(ends[0]);
+		lock_keeper_run(ends[1], directory, file, account->uid,
+		    account->mail_gid);
+	}
+	(void)close(ends[1]);
+	if (pid == -1) {
+		(void)close(ends[0]);
+		return -1;
+	}
+	return ends[0];
+}
+
+int
+keeper_start(const struct config *config, const struct ch_account *account)
+{
+	static const char mbox[] = "mbox:";
+	char file[CHANNEL_PATH];
+	bool needed;
+	int directory = -1, channel;
+
+	if (geteuid() != 0 || (config->locks & LOCK_DOTLOCK) == 0 ||
+	    strncmp(account->mailbox, mbox, strlen(mbox)) != 0)
+		return -1;
+	if (ids_effective(account->uid, account->gid, account->groups,
+	    account->group_count) == -1)
+		fatal("cannot take the ids of %s", account->name);
+	needed = lock_keeper_needed(account->mailbox + strlen(mbox),
+	    account->mail_gid, &directory, file);
+	if (ids_effective(0, 0, NULL, 0) == -1)
+		fatal("cannot take back the ids of root");
+	if (!needed)
+		return -1;
+	channel = keeper_fork(account, directory, file);
+	(void)close(directory);
+	return channel;
+}

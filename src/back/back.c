@@ -1,0 +1,195 @@
+/*
+ * back.c - the session's owner, from the fork of the front to its end.
+ */
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "state.h"
+
+#define GRACE_MS 5000 /* a front that does not end itself in time is ended */
+#define HOST_SIZE 256
+
+static void
+greeting_print(const struct config *config, char *dst, size_t size)
+{
+	char host[HOST_SIZE];
+
+	if (config->greeting[0] != '\0') {
+		text_cut(dst, size, "%s", config->greeting);
+		return;
+	}
+	/* Never the name service: it may hang, and it costs. */
+	if (gethostname(host, sizeof(host)) == -1)
+		host[0] = '\0';
+	host[sizeof(host) - 1] = '\0';
+	text_cut(dst, size, "POP3 server at %s ready",
+	    host[0] != '\0' ? host : "localhost");
+}
+
+static bool
+plaintext_accepted(const struct config *config,
+    const struct connection *connection)
+{
+	switch (config->plaintext) {
+	case PLAINTEXT_ALWAYS:
+		return true;
+	case PLAINTEXT_NEVER:
+		return false;
+	case PLAINTEXT_LOCAL:
+		break;
+	}
+	return connection->terminal || connection->loopback;
+}
+
+/* A session that cannot begin: the one time that the back speaks. */
+static int
+refuse(const char *log)
+{
+	static const char text[] =
+	    "-ERR [SYS/TEMP] the server cannot serve you now\r\n";
+
+	log_warn("%s", log);
+	if (write_full(STDOUT_FILENO, text, strlen(text)) == -1)
+		log_debug("nobody to tell: %s", strerror(errno));
+	return 1;
+}
+
+/* Fork the front with its end of a new channel. */
+static int
+front_start(struct back *back, struct front_args *args,
+    void (*front)(const struct front_args *))
+{
+	int ends[2];
+
+	if (channel_pair(ends) == -1)
+		return -1;
+	back->front = fork();
+	if (back->front == 0) {
+		args->channel = ends[1];
+		(void)close(ends[0]);
+		front(args);
+		_exit(1);
+	}
+	(void)close(ends[1]);
+	back->channel = ends[0];
+	return back->front == -1 ? -1 : 0;
+}
+
+/* How long the front may say nothing: for ever, once it has a login. */
+static int
+wait_time(const struct back *back)
+{
+	int64_t left;
+
+	if (back->phase != PHASE_LOGIN)
+		return -1;
+	left = back->begin + (int64_t)back->config->login_timeout * 1000 +
+	    GRACE_MS - clock_ms();
+	return left > 0 ? (int)left : 0;
+}
+
+static void
+requests_serve(struct back *back)
+{
+	struct pollfd p = {.fd = back->channel, .events = POLLIN};
+	int n;
+
+	while (!back->over) {
+		n = poll(&p, 1, wait_time(back));
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			log_warnx("the front does not end: killed");
+			back->broken = true;
+			break;
+		}
+		request_run(back);
+	}
+}
+
+/*
+ * Locks go first: who waits for the mailbox need not wait for the front.  The
+ * status of one that is dying already is not changed by our signal.
+ */
+static void
+session_end(struct back *back)
+{
+	bool said = back->seen[CH_END] > 0;
+	int status = 0;
+
+	mailbox_close(back->mailbox);
+	(void)close(back->channel);
+	(void)close(STDIN_FILENO);
+	(void)close(STDOUT_FILENO);
+	if (said)
+		return;
+	(void)kill(back->front, SIGKILL);
+	while (waitpid(back->front, &status, 0) == -1 && errno == EINTR)
+		continue;
+	report_lost(back, back->broken ? 0 : status);
+}
+
+static int
+args_fill(struct front_args *args, struct back *back, char *cage,
+    char *greeting)
+{
+	const struct config *config = back->config;
+
+	memset(args, 0, sizeof(*args));
+	greeting_print(config, greeting, CHANNEL_TEXT);
+	args->greeting = greeting;
+	args->plaintext = back->plaintext;
+	args->authenticated = back->owner_of != NULL;
+	args->trace = back->trace != -1;
+	args->debug = config->debug;
+	args->timeout = config->timeout;
+	args->login_end = back->begin + (int64_t)config->login_timeout * 1000;
+	args->root = geteuid() == 0;
+	args->cage = cage;
+	if (!args->root)
+		return 0;
+	front_ids(config, &args->uid, &args->gid);
+	return cage_prepare(config, cage, CHANNEL_PATH);
+}
+
+int
+back_run(const struct config *config, const struct connection *connection,
+    const char *owner_of, void (*front)(const struct front_args *))
+{
+	char cage[CHANNEL_PATH], greeting[CHANNEL_TEXT];
+	struct back back;
+	uint32_t seen[CHANNEL_TYPES] = {0};
+	struct front_args args;
+
+	memset(&back, 0, sizeof(back));
+	back.config = config;
+	back.connection = connection;
+	back.owner_of = owner_of;
+	back.phase = PHASE_LOGIN;
+	back.begin = clock_ms();
+	back.plaintext = plaintext_accepted(config, connection);
+	back.keeper = -1;
+	back.seen = seen;
+	back.trace = -1;
+	if (config->trace_file[0] != '\0') {
+		back.trace = trace_open(config->trace_file);
+		if (back.trace == -1)
+			log_warn("%s", config->trace_file);
+	}
+	if (args_fill(&args, &back, cage, greeting) == -1)
+		return refuse("no folder to close the front in");
+	if (front_start(&back, &args, front) == -1)
+		return refuse("cannot start a front");
+	log_debug("connection, ip=[%s], port=[%s]", connection->peer,
+	    connection->peer_port);
+	requests_serve(&back);
+	session_end(&back);
+	return 0;
+}

@@ -1,0 +1,109 @@
+/*
+ * check.c - pop3d -n: what of the promise holds with this configuration.
+ */
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "crypto.h"
+#include "state.h"
+
+static void
+say(const char *what, const char *how)
+{
+	printf("%-18s %s\n", what, how);
+}
+
+static int
+check_front(const struct config *config)
+{
+	char cage[CHANNEL_PATH], line[CHANNEL_PATH + 64];
+	uid_t uid;
+	gid_t gid;
+
+	if (geteuid() != 0) {
+		say("front", "not started as root: the same uid, no empty "
+		    "folder; the system-call list remains");
+		return 0;
+	}
+	front_ids(config, &uid, &gid);
+	if (cage_prepare(config, cage, sizeof(cage)) == -1) {
+		text_cut(line, sizeof(line), "no empty folder: %s: %s", cage,
+		    strerror(errno));
+		say("front", line);
+		return 1;
+	}
+	text_cut(line, sizeof(line), "uid %lu, gid %lu, in %s",
+	    (unsigned long)uid, (unsigned long)gid, cage);
+	say("front", line);
+	return 0;
+}
+
+static void
+check_filter(void)
+{
+#if defined(__linux__)
+	say("system calls", "an allow-list (seccomp), no new privileges");
+#elif defined(__OpenBSD__)
+	say("system calls", "pledge");
+#else
+	say("system calls", "this platform has no list: the promise is "
+	    "reduced to ids and the empty folder");
+#endif
+}
+
+static void
+check_state(const struct config *config)
+{
+	char line[CHANNEL_PATH + 64];
+	struct stat st;
+
+	if (stat(config->state_directory, &st) == -1)
+		text_cut(line, sizeof(line), "%s: %s",
+		    config->state_directory, strerror(errno));
+	else if (!S_ISDIR(st.st_mode) ||
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
+	    (st.st_uid != 0 && st.st_uid != geteuid()))
+		text_cut(line, sizeof(line), "%s: must be a folder that only "
+		    "its owner may write", config->state_directory);
+	else
+		text_cut(line, sizeof(line), "%s", config->state_directory);
+	say("state", line);
+}
+
+static int
+check_modules(void)
+{
+	if (crypto_load() == NULL) {
+		say("modules", "pop3d-crypto.so cannot be loaded: no mailbox "
+		    "can be opened");
+		return 1;
+	}
+	say("modules", "pop3d-crypto.so");
+	return 0;
+}
+
+int
+back_check(const struct config *config)
+{
+	int bad = 0;
+
+	say("configuration", config->file[0] != '\0' ? config->file :
+	    "the defaults");
+	say("mailbox", config->mailbox);
+	bad |= check_front(config);
+	check_filter();
+	check_state(config);
+	bad |= check_modules();
+	if (config->plaintext == PLAINTEXT_ALWAYS)
+		say("passwords", "in clear text from everywhere");
+	else if (config->plaintext == PLAINTEXT_LOCAL)
+		say("passwords", "in clear text from this host alone");
+	else
+		say("passwords", "never in clear text");
+	return bad;
+}

@@ -1,0 +1,87 @@
+/*
+ * serve.c - the mailbox's side of the channel.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "state.h"
+
+/* What went wrong, for the log: no lock is held here. */
+static void
+error_log(const struct back *back, const struct mailbox_error *error)
+{
+	char who[CHANNEL_TEXT];
+
+	if (error->log[0] == '\0')
+		return;
+	report_who(back, back->name, who, sizeof(who));
+	log_warnx("%s: %s", who, error->log);
+}
+
+void
+on_look(struct back *back)
+{
+	struct mailbox_error error;
+	struct ch_result *result = &back->record.u.result;
+	uint32_t index = back->record.u.range.first;
+	enum channel_code code;
+
+	memset(&error, 0, sizeof(error));
+	code = index < back->messages ?
+	    mailbox_look(back->mailbox, index, &error) : CODE_CHANGED;
+	error_log(back, &error);
+	memset(result, 0, sizeof(*result));
+	result->code = (uint32_t)code;
+	answer(back, CH_LOOK + 1, NULL, 0);
+}
+
+void
+on_mark(struct back *back)
+{
+	const struct ch_mark *mark = &back->record.u.mark;
+	size_t octets = back->messages / 8 + 1, length = CHANNEL_SET;
+
+	if (mark->first % (8 * CHANNEL_SET) != 0 ||
+	    mark->first >= back->messages) {
+		log_warnx("the front marked messages that are not there");
+		back->over = back->broken = true;
+		return;
+	}
+	if (back->deleted == NULL) {
+		back->deleted = calloc(octets, 1);
+		back->fetched = calloc(octets, 1);
+		if (back->deleted == NULL || back->fetched == NULL)
+			fatal("marks");
+	}
+	if (octets - mark->first / 8 < length)
+		length = octets - mark->first / 8;
+	memcpy(back->deleted + mark->first / 8, mark->deleted, length);
+	memcpy(back->fetched + mark->first / 8, mark->fetched, length);
+}
+
+void
+on_update(struct back *back)
+{
+	struct ch_updated *updated = &back->record.u.updated;
+	struct mailbox_set set = {back->deleted, back->fetched, back->messages};
+	struct mailbox_error error;
+	int result = 0;
+
+	memset(&error, 0, sizeof(error));
+	if (back->deleted != NULL)
+		result = mailbox_update(back->mailbox, &set, &back->tally,
+		    &error);
+	memset(updated, 0, sizeof(*updated));
+	if (result == -1)
+		updated->code = (uint32_t)error.code;
+	text_cut(updated->text, sizeof(updated->text), "%s", error.text);
+	updated->removed = back->tally.removed;
+	updated->left = back->tally.left;
+	updated->removed_octets = back->tally.removed_octets;
+	updated->left_octets = back->tally.left_octets;
+	back->updated = true;
+	back->phase = PHASE_DONE;
+	answer(back, CH_UPDATE + 1, NULL, 0);
+	error_log(back, &error);
+}

@@ -1,0 +1,99 @@
+/*
+ * state.h - the back's one session, and what its files do for each other.
+ */
+
+#ifndef STATE_H
+#define STATE_H
+
+#include <time.h>
+
+#include "back.h"
+#include "channel.h"
+#include "mailbox.h"
+
+/* When a record may come. */
+enum phase { PHASE_LOGIN = 1, PHASE_MAILBOX = 2, PHASE_DONE = 4 };
+
+struct back {
+	const struct config *config;
+	const struct connection *connection;
+	const char *owner_of;   /* -a's mailbox, or NULL */
+	enum phase phase;
+	bool over;              /* END was said, or the channel has ended */
+	bool broken;            /* the front broke the rules */
+	int channel;            /* to the front */
+	pid_t front;
+	int trace;              /* the trace file, or -1 */
+	bool plaintext;         /* clear-text passwords are accepted */
+	int64_t begin;          /* clock_ms() */
+	uint64_t failures;      /* of logins */
+	char name[CHANNEL_NAME]; /* who is logged in; "" before */
+	struct mailbox *mailbox; /* once logged in */
+	int keeper;             /* channel to the lock keeper, or -1 */
+	uint8_t *deleted, *fetched; /* a bit a message, from the front's marks */
+	uint32_t messages;
+	bool updated;
+	struct mailbox_tally tally;
+	struct record record;   /* the one in flight */
+	uint32_t *seen;         /* by record type: how often it came */
+};
+
+/* request.c */
+
+/* Take one record from the channel and do what it asks. */
+void request_run(struct back *back);
+
+/* login.c */
+void on_password(struct back *back);
+void on_external(struct back *back);
+
+/* serve.c */
+void on_look(struct back *back);
+void on_mark(struct back *back);
+void on_update(struct back *back);
+
+/* report.c */
+void on_trace(struct back *back);
+void on_debug(struct back *back);
+void on_end(struct back *back);
+
+/* The name of the session in log lines: "user=x, ip=[a], port=[p]". */
+void report_who(const struct back *back, const char *name, char *dst,
+    size_t size);
+
+/* The front ended without a word. */
+void report_lost(struct back *back, int status);
+
+/* The trace file, opened as its rules say; -1 with errno. */
+int trace_open(const char *path) MUST_CHECK;
+
+/* account.c: what the user of a session needs of root */
+
+/*
+ * The user's own state folder below state-directory, or -1 with errno:
+ * made by root where it is missing.
+ */
+int state_folder_open(const struct config *config, uid_t uid, gid_t gid)
+    MUST_CHECK;
+
+/*
+ * The empty folder that fronts are closed in, made where it is missing;
+ * 0, or -1 with errno.
+ */
+int cage_prepare(const struct config *config, char *dst, size_t size)
+    MUST_CHECK;
+
+/*
+ * Start a lock keeper where path's folder wants one: its channel, or -1.
+ * The process is root and stays it.
+ */
+int keeper_start(const struct config *config, const struct ch_account *account);
+
+/* The front's ids: front-user, else pop3d, else nobody. */
+void front_ids(const struct config *config, uid_t *uid, gid_t *gid);
+
+/* Send the answer that is in back->record; ends the session if it cannot. */
+void answer(struct back *back, uint32_t type, const int *descriptors,
+    size_t count);
+
+#endif

@@ -1,0 +1,206 @@
+/*
+ * listener.c - pop3d -D and -F: one session a connection.
+ */
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "crypto.h"
+#include "listen.h"
+#include "listener.h"
+
+/* Set by SIGTERM: nothing else can be told from a signal. */
+static volatile sig_atomic_t listener_over;
+
+static void
+on_terminate(int signal_number)
+{
+	(void)signal_number;
+	listener_over = 1;
+}
+
+static void
+on_child(int signal_number)
+{
+	(void)signal_number;
+}
+
+static void
+signals_set(void)
+{
+	struct sigaction action;
+
+	memset(&action, 0, sizeof(action));
+	(void)sigemptyset(&action.sa_mask);
+	action.sa_handler = on_terminate;
+	(void)sigaction(SIGTERM, &action, NULL);
+	(void)sigaction(SIGINT, &action, NULL);
+	action.sa_handler = on_child;
+	(void)sigaction(SIGCHLD, &action, NULL);
+}
+
+/* "PID\n" in a new file under a private name, which then replaces the old. */
+static int
+pid_write(const char *path)
+{
+	char fresh[4096], text[32];
+	int fd;
+
+	if (path[0] == '\0')
+		return 0;
+	if (text_print(fresh, sizeof(fresh), "%s.%ld", path,
+	    (long)getpid()) == -1)
+		return -1;
+	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd == -1)
+		return -1;
+	text_cut(text, sizeof(text), "%ld\n", (long)getpid());
+	if (fchmod(fd, 0644) == -1 ||
+	    write_full(fd, text, strlen(text)) == -1 ||
+	    rename(fresh, path) == -1) {
+		(void)close(fd);
+		(void)unlink(fresh);
+		return -1;
+	}
+	return close(fd);
+}
+
+/*
+ * Into the background.  The parent stays until the child says that it
+ * listens and has written its pid, so that a script sees a failure.
+ */
+static void
+background_enter(int *ready)
+{
+	int ends[2];
+	char octet;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) == -1)
+		fatal("pipe");
+	pid = fork();
+	if (pid == -1)
+		fatal("fork");
+	if (pid > 0) {
+		(void)close(ends[1]);
+		_exit(read(ends[0], &octet, 1) == 1 ? 0 : 1);
+	}
+	(void)close(ends[0]);
+	if (setsid() == -1)
+		fatal("setsid");
+	*ready = ends[1];
+}
+
+static void
+background_done(int ready)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (chdir("/") == -1 || null == -1 || dup2(null, 0) == -1 ||
+	    dup2(null, 1) == -1 || dup2(null, 2) == -1)
+		fatal("/dev/null");
+	(void)close(null);
+	if (write_full(ready, "", 1) == -1)
+		log_warn("nobody waits for the start");
+	(void)close(ready);
+}
+
+/* A child's whole life: the connection on 0 and 1, everything else closed. */
+static _Noreturn void
+session_child(int connection, const struct config *config,
+    int (*session)(const struct config *))
+{
+	if (dup2(connection, STDIN_FILENO) == -1 ||
+	    dup2(connection, STDOUT_FILENO) == -1)
+		_exit(1);
+	closelog();
+	platform_first_act();
+	_exit(session(config));
+}
+
+static void
+connection_accept(int fd, const struct config *config,
+    int (*session)(const struct config *))
+{
+	int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	pid_t pid;
+
+	if (connection == -1) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			log_warn("accept");
+		return;
+	}
+	pid = fork();
+	if (pid == 0)
+		session_child(connection, config, session);
+	if (pid == -1)
+		log_warn("fork");
+	(void)close(connection);
+}
+
+static void
+connections_serve(const int *sockets, int count, const struct config *config,
+    int (*session)(const struct config *))
+{
+	struct pollfd fds[LISTEN_MAX];
+	int i, n;
+
+	for (i = 0; i < count; i++)
+		fds[i] = (struct pollfd){.fd = sockets[i], .events = POLLIN};
+	while (!listener_over) {
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			continue;
+		/* A signal that comes before poll() waits a second at most. */
+		n = poll(fds, (nfds_t)count, 1000);
+		for (i = 0; n > 0 && i < count; i++) {
+			if ((fds[i].revents & POLLIN) != 0)
+				connection_accept(fds[i].fd, config, session);
+		}
+	}
+}
+
+int
+listener_run(const struct config *config, bool background,
+    int (*session)(const struct config *))
+{
+	int sockets[LISTEN_MAX], count, i, ready = -1;
+	char error[CONFIG_ERROR_SIZE];
+
+	count = listen_open(config->listen, sockets, error);
+	if (count == -1)
+		fatalx("%s", error);
+	if (count == 0)
+		fatalx("listen: no address to listen on");
+	for (i = 0; i < count; i++) {
+		if (fcntl(sockets[i], F_SETFL, O_NONBLOCK) == -1)
+			fatal("fcntl");
+	}
+	/* Once for all sessions, which are born with it. */
+	if (crypto_load() == NULL)
+		log_warnx("pop3d-crypto.so is missing: no mailbox can be "
+		    "opened");
+	if (background)
+		background_enter(&ready);
+	signals_set();
+	if (background && pid_write(config->pid_file) == -1)
+		fatal("%s", config->pid_file);
+	log_info("pop3d %s listens on %s", POP3D_VERSION, config->listen);
+	if (background)
+		background_done(ready);
+	connections_serve(sockets, count, config, session);
+	if (background && config->pid_file[0] != '\0')
+		(void)unlink(config->pid_file);
+	log_info("pop3d ends; sessions go on to theirs");
+	return 0;
+}

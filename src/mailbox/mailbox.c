@@ -1,0 +1,113 @@
+/*
+ * mailbox.c - one locked maildrop, whatever its format: finds the driver.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "driver.h"
+
+static const struct mailbox_driver *const mailbox_drivers[] = {
+	&mbox_driver,
+};
+
+/* The driver of "NAME:PATH", and the path; NULL when there is none. */
+static const struct mailbox_driver *
+mailbox_driver_find(const char *name, const char **path)
+{
+	size_t length = strcspn(name, ":"), i;
+
+	for (i = 0; i < ARRAY_SIZE(mailbox_drivers); i++) {
+		const struct mailbox_driver *driver = mailbox_drivers[i];
+
+		if (name[length] == ':' && strlen(driver->name) == length &&
+		    memcmp(driver->name, name, length) == 0) {
+			*path = name + length + 1;
+			return driver;
+		}
+	}
+	return NULL;
+}
+
+struct mailbox *
+mailbox_open(const struct mailbox_options *options, struct mailbox_error *error)
+{
+	const struct mailbox_driver *driver;
+	struct mailbox *mb;
+	const char *path;
+
+	memset(error, 0, sizeof(*error));
+	driver = mailbox_driver_find(options->path, &path);
+	if (driver == NULL) {
+		mailbox_fail(error, CODE_PERMANENT, "mailbox is not usable",
+		    "no driver for %s", options->path);
+		return NULL;
+	}
+	mb = calloc(1, sizeof(*mb));
+	if (mb == NULL) {
+		mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be opened",
+		    "%s: out of memory", path);
+		return NULL;
+	}
+	mb->driver = driver;
+	mb->view = -1;
+	mb->file = -1;
+	if (driver->open(mb, options, path, error) == 0)
+		return mb;
+	free(mb);
+	return NULL;
+}
+
+int
+mailbox_view(const struct mailbox *mb, uint64_t *size)
+{
+	*size = mb->view_size;
+	return mb->view;
+}
+
+int
+mailbox_file(const struct mailbox *mb)
+{
+	return mb->file;
+}
+
+void
+mailbox_given(struct mailbox *mb)
+{
+	if (mb->file != -1)
+		close(mb->file);
+	mb->file = -1;
+}
+
+bool
+mailbox_read_only(const struct mailbox *mb)
+{
+	return mb->read_only;
+}
+
+enum channel_code
+mailbox_look(struct mailbox *mb, uint32_t index, struct mailbox_error *error)
+{
+	memset(error, 0, sizeof(*error));
+	return mb->driver->look(mb, index, error);
+}
+
+int
+mailbox_update(struct mailbox *mb, const struct mailbox_set *set,
+    struct mailbox_tally *done, struct mailbox_error *error)
+{
+	memset(error, 0, sizeof(*error));
+	memset(done, 0, sizeof(*done));
+	return mb->driver->update(mb, set, done, error);
+}
+
+void
+mailbox_close(struct mailbox *mb)
+{
+	if (mb == NULL)
+		return;
+	mailbox_given(mb);
+	mb->driver->close(mb);
+	free(mb);
+}

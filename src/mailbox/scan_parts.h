@@ -1,0 +1,108 @@
+/*
+ * scan_parts.h - what the scan is made of, for itself and its tests.
+ */
+
+#ifndef SCAN_PARTS_H
+#define SCAN_PARTS_H
+
+#include "scan.h"
+
+#define ENVELOPE_MAX 1000 /* octets of an envelope line without its end */
+#define SCAN_WINDOW (256 * 1024) /* octets read at once; fits a cache */
+#define SCAN_AHEAD 1024 /* an envelope line, or a whole field's 1000 octets */
+#define SCAN_BEHIND 4 /* an empty line with the LF before it, and one */
+#define SCAN_WINDOW_LEAST (2 * SCAN_AHEAD)
+
+/*
+ * A window on a file, moved forward only.  Whoever stands at an octet sees
+ * SCAN_AHEAD from it on, or all up to the end, and SCAN_BEHIND before it, or
+ * all from the start: whatever has to be judged is there in one piece.
+ */
+struct scan_window {
+	int file;
+	uint64_t end;           /* of what may be read */
+	uint64_t base;          /* the file's offset of octets[0] */
+	size_t filled;
+	size_t size;
+	char *octets;
+};
+
+/* 0, or -1 with errno ENOMEM.  size is at least SCAN_WINDOW_LEAST. */
+int scan_window_init(struct scan_window *window, int file, uint64_t start,
+    uint64_t end, size_t size) MUST_CHECK;
+void scan_window_free(struct scan_window *window);
+
+/*
+ * The octets at offset at, which lies in start..end and not before the last
+ * one asked for; *length of them can be seen, 0 at the end.  NULL with errno,
+ * ESTALE when the file ends before it should.
+ */
+const char *scan_window_at(struct scan_window *window, uint64_t at,
+    size_t *length) MUST_CHECK;
+
+/* Does window->end lie in what can be seen: length octets from at? */
+bool scan_window_last(const struct scan_window *window, uint64_t at,
+    size_t length);
+
+#define HEAD_FIELD_MAX 1000 /* octets of a field that go into the digest */
+#define HEAD_TEXT (16 * 1024)
+
+/*
+ * What is gathered of a message's head to make its unique-id: fields, each
+ * as its number, its length in two octets and its value.
+ */
+struct scan_head {
+	const struct crypto *crypto;
+	size_t used;            /* octets of text */
+	size_t field;           /* where the open field begins, or SIZE_MAX */
+	unsigned seen;          /* bit n: field n was there */
+	bool internal_mark;     /* X-IMAP or X-IMAPbase */
+	bool internal_subject;
+	bool failed;            /* the library did */
+	uint8_t text[HEAD_TEXT];
+};
+
+/* A new message with this envelope line (without its end). */
+void scan_head_init(struct scan_head *head, const struct crypto *crypto,
+    const char *envelope, size_t length);
+
+/*
+ * A line of the header with its line end, or as much of it as can be seen
+ * (at least SCAN_AHEAD octets).  False for the empty line that ends it.
+ */
+bool scan_head_put(struct scan_head *head, const char *line, size_t length);
+
+/* The message's digest; octets is its body's number. -1 with errno EIO. */
+int scan_head_end(struct scan_head *head, uint64_t octets,
+    uint8_t digest[VIEW_DIGEST]) MUST_CHECK;
+
+/* Octets of the envelope line at text, with its line end; 0 if none is. */
+size_t scan_envelope(const char *text, size_t length);
+
+/*
+ * Where the next message begins: at the first offset in 0..limit-1 of text
+ * that has an envelope line, after an empty line; else limit.  length octets
+ * can be seen from text on, SCAN_BEHIND before it.
+ */
+size_t scan_find(const char *text, size_t limit, size_t length);
+
+/* Octets of the empty line that ends at end, where 3 octets can be seen. */
+size_t scan_empty_line(const char *end);
+
+/*
+ * Read the message at place, up to *next, where another begins or the window
+ * ends.  Of *message, twin is 0.  *internal: it is an IMAP server's own.
+ */
+int scan_text(struct scan_window *window, struct scan_head *head,
+    const struct crypto *crypto, uint64_t place, struct view_message *message,
+    uint64_t *next, bool *internal) MUST_CHECK;
+
+/* Number exact twins in file order; 0, or -1 with errno ENOMEM. */
+int scan_twins(struct view_message *messages, uint32_t count) MUST_CHECK;
+
+/* scan_mbox() with a window of that size. */
+int scan_mbox_window(int file, const struct view_stamp *stamp,
+    const struct crypto *crypto, int out, uint64_t *size, size_t window)
+    MUST_CHECK;
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * wire.c - the wire form of a message: CRLF line ends, stuffed dots.
+ *
+ * Long texts go block by block: 64 octets are copied whole, and at each LF
+ * the rest of the block is copied again, one octet further on.  That writes
+ * up to 64 octets too far, within dst, which the next copy repairs; against
+ * one memcpy for each line it is half the time.  The ends of text and dst,
+ * and TOP's last lines, go octet by octet.
+ */
+
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "wire.h"
+
+#define BLOCK 64
+#define SOURCE_LEAST (2 * BLOCK) /* a block, and what a copy reads beyond */
+#define ROOM_LEAST (3 * BLOCK) /* a block of LFs, and what a copy overshoots */
+
+void
+wire_init(struct wire *wire, uint64_t lines)
+{
+	wire->octets = 0;
+	wire->lines_left = lines;
+	wire->last = '\n';
+}
+
+/* Bit i is set where text[i] is a LF; BLOCK octets. */
+#ifdef __SSE2__
+static uint64_t
+wire_line_ends(const char *text)
+{
+	const __m128i lf = _mm_set1_epi8('\n');
+	uint64_t mask = 0;
+	__m128i v;
+	unsigned i;
+
+	for (i = 0; i < BLOCK; i += 16) {
+		memcpy(&v, text + i, sizeof(v));
+		mask |= (uint64_t)(uint32_t)_mm_movemask_epi8(
+			    _mm_cmpeq_epi8(v, lf))
+		    << i;
+	}
+	return mask;
+}
+#else
+static uint64_t
+wire_line_ends(const char *text)
+{
+	const uint64_t low = 0x7f7f7f7f7f7f7f7fU;
+	uint64_t mask = 0, v;
+	unsigned i, k;
+
+	for (i = 0; i < BLOCK; i += 8) {
+		memcpy(&v, text + i, sizeof(v));
+		v ^= 0x0a0a0a0a0a0a0a0aU;
+		if ((~(((v & low) + low) | v | low)) == 0)
+			continue;
+		for (k = i; k < i + 8; k++)
+			mask |= (uint64_t)(text[k] == '\n') << k;
+	}
+	return mask;
+}
+#endif
+
+/*
+ * Blocks of text while SOURCE_LEAST and ROOM_LEAST hold and no limit of lines is
+ * near.  Results as wire_put().
+ */
+static size_t
+wire_put_blocks(struct wire *wire, char *dst, size_t size, const char *text,
+    size_t length, size_t *taken)
+{
+	const char *s = text;
+	char *d = dst, *end = dst + size;
+	unsigned char last = wire->last;
+	uint64_t mask, lines = wire->lines_left;
+	size_t dots = 0;
+	unsigned p;
+
+	while (length - (size_t)(s - text) >= SOURCE_LEAST &&
+	    (size_t)(end - d) > ROOM_LEAST && lines > BLOCK) {
+		if (*s == '.' && last == '\n') {
+			*d++ = '.';
+			dots++;
+		}
+		memcpy(d, s, BLOCK);
+		for (mask = wire_line_ends(s); mask != 0; mask &= mask - 1) {
+			p = (unsigned)__builtin_ctzll(mask);
+			if (p != 0)
+				last = (unsigned char)s[p - 1];
+			d[p] = '\r';
+			d += last != '\r';
+			lines--;
+			/* A LF at the block's end: the next block's start. */
+			if (p != BLOCK - 1 && s[p + 1] == '.') {
+				d[p] = '\n';
+				d++;
+				dots++;
+				memcpy(d + p + 1, s + p + 1, BLOCK);
+				d[p] = '.';
+			} else
+				memcpy(d + p, s + p, BLOCK);
+		}
+		s += BLOCK;
+		d += BLOCK;
+		last = (unsigned char)s[-1];
+	}
+	wire->last = last;
+	wire->lines_left = lines;
+	wire->octets += (size_t)(d - dst) - dots;
+	*taken = (size_t)(s - text);
+	return (size_t)(d - dst);
+}
+
+/* As wire_put(), octet by octet. */
+static size_t
+wire_put_octets(struct wire *wire, char *dst, size_t size, const char *text,
+    size_t length, size_t *taken)
+{
+	size_t i, n = 0, dots = 0;
+
+	for (i = 0; i < length && size - n >= 2 && wire->lines_left > 0; i++) {
+		if (text[i] == '\n') {
+			if (wire->last != '\r')
+				dst[n++] = '\r';
+			wire->lines_left--;
+		} else if (text[i] == '.' && wire->last == '\n') {
+			dst[n++] = '.';
+			dots++;
+		}
+		dst[n++] = text[i];
+		wire->last = (unsigned char)text[i];
+	}
+	wire->octets += n - dots;
+	*taken = i;
+	return n;
+}
+
+size_t
+wire_put(struct wire *wire, char *dst, size_t size, const char *text,
+    size_t length, size_t *taken)
+{
+	size_t n, more;
+
+	*taken = 0;
+	if (length == 0)
+		return 0;
+	n = wire_put_blocks(wire, dst, size, text, length, taken);
+	n += wire_put_octets(wire, dst + n, size - n, text + *taken,
+	    length - *taken, &more);
+	*taken += more;
+	return n;
+}
+
+size_t
+wire_end(struct wire *wire, char dst[2])
+{
+	if (wire->last == '\n')
+		return 0;
+	memcpy(dst, "\r\n", 2);
+	wire->octets += 2;
+	wire->last = '\n';
+	return 2;
+}

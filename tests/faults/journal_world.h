@@ -1,0 +1,116 @@
+/*
+ * journal_world.h - a file, its journal's folder, and what must come out of
+ * it: kept by the test itself, and known without looking at a journal.
+ */
+
+#ifndef JOURNAL_WORLD_H
+#define JOURNAL_WORLD_H
+
+#include "interpose.h"
+#include "journal.h"
+
+#define WORLD_RANGES 16
+#define WORLD_SIZE ((size_t)1024 * 1024)
+#define WORLD_NAMES 3
+
+struct scenario {
+	const char *name;
+	size_t size;
+	uint64_t space;         /* the journal's */
+	size_t count;
+	struct journal_range ranges[WORLD_RANGES];
+};
+
+extern const struct scenario scenarios[];
+extern const size_t scenario_count;
+
+enum delivery {
+	DELIVER_NONE,
+	DELIVER_MAIL,
+	DELIVER_TWIN,           /* what stands where truncation cuts */
+	DELIVER_TWIN_MORE,      /* that, and a message */
+	DELIVER_LAST,           /* the last message again */
+	DELIVERIES
+};
+
+/* What a call of the journal's, in a child, came to. */
+struct outcome {
+	bool killed;
+	int result, error;
+	bool begun;
+	enum journal_state state;
+	long calls;
+};
+
+/* What to do to a child. */
+struct fault {
+	enum fault_kind kind;
+	int error;
+	bool persist;
+	const char *match;
+	const char *name;       /* for reports */
+};
+
+struct octets {
+	size_t size;
+	unsigned char text[WORLD_SIZE];
+};
+
+/* Only as much of it as there is. */
+void octets_copy(struct octets *to, const struct octets *from);
+
+struct world {
+	const struct scenario *scenario;
+	int directory, file;
+	struct octets before, after, added, now;
+	struct outcome *shared;
+};
+
+#define MAY_BE_BEFORE 1
+#define MAY_BE_AFTER 2
+
+extern const char *const world_names[WORLD_NAMES]; /* journal, new, aside */
+
+/* Folder and file; exits where it cannot. */
+void world_open(struct world *world);
+void world_close(struct world *world);
+
+/* The scenario's file as it was before, and no journal. */
+void world_reset(struct world *world, const struct scenario *scenario);
+
+/* Append to the file and to what is expected; *length octets at most. */
+void world_deliver(struct world *world, enum delivery delivery);
+
+/* In a child, with fault at its call of that number (0: none). */
+struct outcome world_remove(struct world *world, const struct fault *fault,
+    long at);
+struct outcome world_finish(struct world *world, const struct fault *fault,
+    long at);
+
+/* Which of MAY_BE_BEFORE and MAY_BE_AFTER, with all deliveries, it is. */
+int world_is(struct world *world);
+
+bool world_has(struct world *world, const char *name);
+
+/* All of a file; false: there is none.  And a file with just that in it. */
+bool world_load(struct world *world, const char *name, struct octets *octets);
+void world_store(struct world *world, const char *name,
+    const struct octets *octets);
+
+/*
+ * Finish what is left, without faults, and say in words what is wrong then;
+ * NULL: nothing.
+ */
+const char *world_verdict(struct world *world, int may_be);
+
+/* journal_power.c: power lost; the number of states tried. */
+long power_run(struct world *world, const struct scenario *scenario,
+    bool full);
+
+/* A failure's line, the first few of them. */
+void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Numbers that look random, the same in every run. */
+uint32_t dice(uint32_t below);
+
+#endif
