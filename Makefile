@@ -8,7 +8,12 @@ LIBDIR ?= $(PREFIX)/lib/pop3d
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/pop3d
 DESTDIR ?=
+STATEDIR ?= /var/lib/pop3d
 INSTALL ?= install
+VERSION = $(shell sed -n 's/.*POP3D_VERSION "\(.*\)"/\1/p' include/base.h)
+
+# Where it is built; lint and coverage have places of their own.
+BUILD ?= build
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wconversion -Wsign-conversion -Wcast-qual \
@@ -17,7 +22,6 @@ WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 HARD = -fPIE -fstack-protector-strong -fstack-clash-protection \
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 LINK = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
-HERE = -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib/pop3d'
 STD = -std=c11 -D_GNU_SOURCE -Iinclude -MMD -MP
 
 V ?= 0
@@ -31,27 +35,27 @@ endif
 
 ROOMS = base channel wire crypto front back auth mailbox journal listener
 ROOM_SRC = $(sort $(foreach r,$(ROOMS),$(wildcard src/$r/*.c)))
-ROOM_OBJ = $(ROOM_SRC:src/%.c=build/obj/%.o)
-MODULES = build/pop3d-crypto.so build/pop3d-crypt.so
+ROOM_OBJ = $(ROOM_SRC:src/%.c=$(BUILD)/obj/%.o)
+MODULES = $(BUILD)/pop3d-crypto.so $(BUILD)/pop3d-crypt.so
 crypto_LIBS = -lcrypto
 crypt_LIBS = -lcrypt
 
-all: build/pop3d $(MODULES)
+all: $(BUILD)/pop3d $(MODULES)
 
-build/pop3d: build/obj/main.o $(ROOM_OBJ)
+$(BUILD)/pop3d: $(BUILD)/obj/main.o $(ROOM_OBJ)
 	$(SAY) "  LINK    $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) $(HERE) -o $@ $^
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $^
 
-build/obj/%.o: src/%.c
+$(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(SAY) "  CC      $<"
-	$(Q)$(CC) $(CPPFLAGS) $(STD) $(CFLAGS) $(WARN) $(HARD) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(STD) $(CFLAGS) $(WARN) $(HARD) -DMODULE_DIR='"$(LIBDIR)"' -c -o $@ $<
 
 # A module is one file of src/modules, linked to what only it needs.
-build/pop3d-%.so: src/modules/%.c
-	@mkdir -p build/obj/modules
+$(BUILD)/pop3d-%.so: src/modules/%.c
+	@mkdir -p $(BUILD)/obj/modules
 	$(SAY) "  MODULE  $@"
-	$(Q)$(CC) $(CPPFLAGS) $(STD) -MF build/obj/modules/$*.d $(CFLAGS) $(WARN) \
+	$(Q)$(CC) $(CPPFLAGS) $(STD) -MF $(BUILD)/obj/modules/$*.d $(CFLAGS) $(WARN) \
 	    $(HARD) -fPIC -shared $(LDFLAGS) -Wl,-z,relro,-z,now,-z,noexecstack \
 	    -o $@ $< $($*_LIBS)
 
@@ -64,7 +68,8 @@ ASAN_OBJ = $(ROOM_SRC:src/%.c=build/asan/%.o)
 build/asan/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(SAY) "  ASAN    $<"
-	$(Q)$(CC) $(CPPFLAGS) $(STD) -O1 -g $(SAN) $(WARN) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(STD) -O1 -g $(SAN) $(WARN) \
+	    -DMODULE_DIR='"$(CURDIR)/build"' -c -o $@ $<
 
 build/asan/rooms.a: $(ASAN_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -72,16 +77,78 @@ build/asan/rooms.a: $(ASAN_OBJ)
 build/unit/%: tests/unit/%.c build/asan/rooms.a | $(MODULES)
 	@mkdir -p $(@D)
 	$(SAY) "  UNIT    $@"
-	$(Q)$(CC) $(CPPFLAGS) $(STD) -Itests/unit -Isrc -O1 -g $(SAN) $(WARN) -o $@ $< \
-	    build/asan/rooms.a -Wl,--disable-new-dtags,-rpath,$(CURDIR)/build
+	$(Q)$(CC) $(CPPFLAGS) $(STD) -Itests/unit -Isrc -O1 -g $(SAN) $(WARN) \
+	    -o $@ $< build/asan/rooms.a
 
-unit: $(UNIT)
+# The demonstration and the tests install what they need, or say what.
+need-%:
+	@sh tests/need $*
+
+run: need-build
+	$(Q)$(MAKE) all
+	$(Q)sh tests/demo
+
+test: need-test
+	$(Q)$(MAKE) all $(UNIT)
+	$(Q)sh tests/run
+
+unit: all $(UNIT)
 	$(Q)prove -e '' $(UNIT)
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBDIR) \
+	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 \
+	    $(DESTDIR)$(DOCDIR)/examples
+	$(INSTALL) -d -m 711 $(DESTDIR)$(STATEDIR)
+	$(INSTALL) -d -m 555 $(DESTDIR)$(STATEDIR)/empty
+	$(INSTALL) -m 755 $(BUILD)/pop3d $(DESTDIR)$(SBINDIR)
+	$(INSTALL) -m 644 $(MODULES) $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 644 man/*.8 $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -m 644 README LICENSE $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 644 etc/* $(DESTDIR)$(DOCDIR)/examples
+
+# What install made; never the state-directory, which may hold journals.
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/pop3d \
+	    $(MODULES:$(BUILD)/%=$(DESTDIR)$(LIBDIR)/%) \
+	    $(patsubst man/%.5,$(DESTDIR)$(MANDIR)/man5/%.5,$(wildcard man/*.5)) \
+	    $(patsubst man/%.8,$(DESTDIR)$(MANDIR)/man8/%.8,$(wildcard man/*.8))
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+# Both compilers without a warning, the form, the manual pages, the scripts.
+lint: need-lint
+	$(Q)$(MAKE) BUILD=build/lint-gcc CC=gcc CFLAGS='-O2 -Werror' all
+	$(Q)$(MAKE) BUILD=build/lint-clang CC=clang CFLAGS='-O2 -Werror' all
+	$(Q)sh tests/lint
+
+analyze: need-lint
+	$(Q)$(MAKE) BUILD=build/analyze CC=gcc \
+	    CFLAGS='-O2 -fanalyzer -Werror' all
+
+fuzz: need-lint
+	$(Q)tests/fuzz/run
+
+coverage: need-test
+	$(Q)$(MAKE) BUILD=build/coverage CFLAGS='-O0 -g --coverage' \
+	    LDFLAGS=--coverage all
+	$(Q)POP3D=build/coverage/pop3d sh tests/run tests/wire/wire.t
+	$(Q)cd build/coverage/obj && gcov -n */*.o 2>/dev/null | \
+	    grep -A1 "^File 'src" | grep -v '^--'
+
+bench: all need-test
+	$(Q)tests/bench/run
+
+dist:
+	$(Q)mkdir -p build
+	git archive --prefix=pop3d-$(VERSION)/ -o build/pop3d-$(VERSION).tar.gz \
+	    HEAD
 
 clean:
 	rm -rf build
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj build/asan build/unit -name '*.d' 2>/dev/null)
 
-.PHONY: all unit clean
+.PHONY: all run test unit install uninstall lint analyze fuzz coverage bench \
+	dist clean
 .DELETE_ON_ERROR:

@@ -241,9 +241,11 @@ int platform_fstat(int fd, struct stat *st) MUST_CHECK;
 void *platform_module(const char *file, const char *symbol);
 
 /*
- * uid and gid of a name in /etc/passwd itself, with no name service; -1 with
- * errno ENOENT.  For the front's user, whose look-up every session pays.
+ * uid and gid of name, or where that is missing of other, in /etc/passwd
+ * itself, with no name service; -1 with errno ENOENT.  For the front's user,
+ * whose look-up every session pays.
  */
-int passwd_local(const char *name, uid_t *uid, gid_t *gid) MUST_CHECK;
+int passwd_local(const char *name, const char *other, uid_t *uid, gid_t *gid)
+    MUST_CHECK;
 
 #endif

@@ -24,6 +24,15 @@ struct wire_count {
 void wire_count_init(struct wire_count *count);
 void wire_count_put(struct wire_count *count, const void *text, size_t length);
 
+/*
+ * Count text up to the first line in it, behind its first octet and before
+ * limit, that begins with prefix (which is not empty); up to limit if there
+ * is none.  Returns the octets counted.  length (at least limit) octets can be
+ * seen: a prefix may reach beyond limit, but not beyond them.
+ */
+size_t wire_count_line(struct wire_count *count, const char *text,
+    size_t limit, size_t length, const char *prefix);
+
 /* The whole text's octets, with the CRLF that a missing last line end gets. */
 uint64_t wire_count_end(const struct wire_count *count);
 

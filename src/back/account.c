@@ -19,10 +19,8 @@ front_ids(const struct config *config, uid_t *uid, gid_t *gid)
 {
 	const char *name = config->front_user;
 
-	if (passwd_local(name[0] != '\0' ? name : "pop3d", uid, gid) == 0 &&
-	    *uid != 0)
-		return;
-	if (passwd_local("nobody", uid, gid) == 0 && *uid != 0)
+	if (passwd_local(name[0] != '\0' ? name : "pop3d", "nobody", uid,
+	    gid) == 0 && *uid != 0)
 		return;
 	*uid = NOBODY;
 	*gid = NOBODY;

@@ -42,29 +42,46 @@ field_id(const char *line, size_t length, unsigned number, uint32_t *id)
 	return 0;
 }
 
+/* The name's ids, if this is its line. */
+static int
+line_ids(const char *line, size_t length, const char *name, uid_t *uid,
+    gid_t *gid)
+{
+	size_t size = strlen(name);
+	uint32_t u, g;
+
+	if (length <= size || memcmp(line, name, size) != 0 ||
+	    line[size] != ':')
+		return -1;
+	if (field_id(line, length, 2, &u) == -1 ||
+	    field_id(line, length, 3, &g) == -1)
+		return -1;
+	*uid = u;
+	*gid = g;
+	return 0;
+}
+
 int
-passwd_local(const char *name, uid_t *uid, gid_t *gid)
+passwd_local(const char *name, const char *other, uid_t *uid, gid_t *gid)
 {
 	char *text, *line, *end;
-	size_t length = strlen(name), size, rest;
+	size_t size, rest;
 	int result = -1;
 
 	text = file_read("/etc/passwd", PASSWD_SIZE_MAX, &size);
 	if (text == NULL)
 		return -1;
-	errno = ENOENT;
 	for (line = text; line < text + size; line = end + 1) {
 		end = memchr(line, '\n', (size_t)(text + size - line));
 		if (end == NULL)
 			end = text + size;
 		rest = (size_t)(end - line);
-		if (rest <= length || memcmp(line, name, length) != 0 ||
-		    line[length] != ':')
-			continue;
-		if (field_id(line, rest, 2, uid) == 0 &&
-		    field_id(line, rest, 3, gid) == 0)
+		if (line_ids(line, rest, name, uid, gid) == 0) {
 			result = 0;
-		break;
+			break;
+		}
+		if (result == -1 && line_ids(line, rest, other, uid, gid) == 0)
+			result = 0;
 	}
 	free(text);
 	if (result == -1)

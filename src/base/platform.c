@@ -15,12 +15,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base.h"
+
+#ifndef MODULE_DIR
+#define MODULE_DIR "/usr/local/lib/pop3d"
+#endif
 
 void
 platform_close_from(int lowest)
@@ -151,12 +156,41 @@ platform_fstat(int fd, struct stat *st)
 #endif
 }
 
+/*
+ * Beside the program or in ../lib/pop3d of it; where there is no /proc, or
+ * neither has it, in MODULE_DIR.  Not by the linker's run path: that would have
+ * the dynamic linker look there for the C library, too, 80 system calls at
+ * every start.
+ */
+static void *
+module_open(const char *file)
+{
+	static const char *const places[] = {"", "../lib/pop3d/"};
+	char program[PATH_MAX], path[PATH_MAX];
+	void *module = NULL;
+	ssize_t n;
+	size_t i;
+
+	n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	while (n > 0 && program[n - 1] != '/')
+		n--;
+	for (i = 0; n > 0 && module == NULL && i < ARRAY_SIZE(places); i++) {
+		if (text_print(path, sizeof(path), "%.*s%s%s", (int)n,
+		    program, places[i], file) == 0)
+			module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	}
+	if (module == NULL &&
+	    text_print(path, sizeof(path), MODULE_DIR "/%s", file) == 0)
+		module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	return module;
+}
+
 void *
 platform_module(const char *file, const char *symbol)
 {
 	void *module, *found;
 
-	module = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+	module = module_open(file);
 	found = module == NULL ? NULL : dlsym(module, symbol);
 	if (found == NULL)
 		errno = ENOENT;

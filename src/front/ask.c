@@ -32,15 +32,15 @@ code_text(uint32_t code)
 void
 tell(struct session *s, uint32_t type)
 {
-	if (channel_write(CHANNEL_FD, &s->record, type, NULL, 0) == -1)
+	if (channel_write(s->channel, &s->record, type, NULL, 0) == -1)
 		session_end(s, END_BACK);
 }
 
 bool
 ask(struct session *s, uint32_t type, int *descriptors, size_t *count)
 {
-	if (channel_write(CHANNEL_FD, &s->record, type, NULL, 0) == 0 &&
-	    channel_read(CHANNEL_FD, &s->record, descriptors, count) == 1 &&
+	if (channel_write(s->channel, &s->record, type, NULL, 0) == 0 &&
+	    channel_read(s->channel, &s->record, descriptors, count) == 1 &&
 	    s->record.type == type + 1)
 		return true;
 	session_end(s, END_BACK);

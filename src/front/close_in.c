@@ -34,6 +34,7 @@ static const struct sandbox_rule rules[] = {
 	{ SYS_ppoll, SANDBOX_ALLOW },
 #endif
 	{ SYS_close, SANDBOX_ALLOW },
+	{ SYS_shutdown, SANDBOX_ALLOW },
 	{ SYS_clock_gettime, SANDBOX_ALLOW },
 	{ SYS_brk, SANDBOX_ALLOW },
 	{ SYS_mmap, SANDBOX_NO_EXEC },

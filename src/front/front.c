@@ -2,19 +2,31 @@
  * front.c - the front's life.
  */
 
+#include <sys/socket.h>
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "session.h"
 
+/* Nothing has been read: this may be said before the front is closed in. */
 static void
 greet(struct session *s)
 {
-	if (!s->args->authenticated) {
-		output_line(s, "+OK %s", s->args->greeting);
+	if (s->args->authenticated)
 		return;
-	}
+	output_line(s, "+OK %s", s->args->greeting);
+	output_flush(s);
+}
+
+/* -a: in TRANSACTION from the beginning. */
+static void
+greet_owner(struct session *s)
+{
+	if (!s->args->authenticated)
+		return;
 	memset(&s->record.u.external, 0, sizeof(s->record.u.external));
 	ask_login(s, CH_EXTERNAL);
 	if (s->state == TRANS) {
@@ -66,24 +78,40 @@ end_tell(struct session *s)
 	tell(s, CH_END);
 }
 
+/*
+ * Two processes hold the connection: the client need not wait for their ends
+ * to see its own.
+ */
+static void
+connection_end(void)
+{
+	if (shutdown(STDOUT_FILENO, SHUT_WR) == -1)
+		errno = 0; /* a pipe or a terminal */
+}
+
 _Noreturn void
 front_run(const struct front_args *args)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
-	if (s == NULL || front_close_in(args) == -1)
+	if (s == NULL)
 		_exit(1);
 	s->args = args;
 	s->state = AUTH;
 	s->file = -1;
 	s->output.socket = true;
+	s->channel = args->channel;
 	greet(s);
+	if (front_close_in(args) == -1)
+		_exit(1);
+	s->channel = CHANNEL_FD;
+	greet_owner(s);
 	do {
 		lines_run(s);
 		output_flush(s);
 	} while (s->state != OVER && input_wait(s));
+	connection_end();
 	end_tell(s);
-	/* The client need not wait for two processes to end. */
 	(void)close(STDIN_FILENO);
 	(void)close(STDOUT_FILENO);
 	_exit(0);

@@ -93,7 +93,7 @@ bool
 input_wait(struct session *s)
 {
 	struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
-	    {.fd = CHANNEL_FD, .events = POLLIN}};
+	    {.fd = s->channel, .events = POLLIN}};
 	struct input *in = &s->input;
 	ssize_t n;
 

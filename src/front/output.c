@@ -30,7 +30,7 @@ static bool
 output_wait(struct session *s)
 {
 	struct pollfd fds[2] = {{.fd = STDOUT_FILENO, .events = POLLOUT},
-	    {.fd = CHANNEL_FD, .events = 0}};
+	    {.fd = s->channel, .events = 0}};
 	int n;
 
 	do

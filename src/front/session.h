@@ -40,6 +40,7 @@ struct output {
 
 struct session {
 	const struct front_args *args;
+	int channel;            /* CHANNEL_FD, once closed in */
 	enum state state;
 	enum channel_end why;   /* once the state is OVER */
 	struct input input;

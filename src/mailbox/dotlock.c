@@ -62,13 +62,14 @@ dotlock_self(struct dotlock_self *self)
 	ssize_t got;
 
 	memset(self, 0, sizeof(*self));
-	if (uname(&names) == -1 || text_copy(self->host, sizeof(self->host),
-	    names.nodename, strlen(names.nodename)) == -1)
+	if (uname(&names) == -1 ||
+	    text_copy(self->host, sizeof(self->host), names.nodename,
+		strlen(names.nodename)) == -1)
 		memcpy(self->host, "-", 2);
-	dotlock_line("/proc/sys/kernel/random/boot_id", self->boot,
-	    sizeof(self->boot));
-	got = readlink("/proc/self/ns/pid", self->space,
-	    sizeof(self->space) - 1);
+	dotlock_line(
+	    "/proc/sys/kernel/random/boot_id", self->boot, sizeof(self->boot));
+	got =
+	    readlink("/proc/self/ns/pid", self->space, sizeof(self->space) - 1);
 	if (got <= 0)
 		memcpy(self->space, "-", 2);
 }
@@ -120,8 +121,8 @@ dotlock_private_make(const struct dotlock *dot, struct dotlock_private *file)
 
 	if (dotlock_private_name(file->name) == -1 ||
 	    text_print(content, sizeof(content), "%ld\n%s\n%s\n%s\n",
-	    (long)getpid(), dot->self.host, dot->self.boot,
-	    dot->self.space) == -1)
+		(long)getpid(), dot->self.host, dot->self.boot,
+		dot->self.space) == -1)
 		return -1;
 	file->fd = openat(dot->directory, file->name,
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -149,8 +150,8 @@ dotlock_private_link(const struct dotlock *dot, struct dotlock_private *file)
 	struct stat st;
 	int number;
 
-	if (linkat(dot->directory, file->name, dot->directory, dot->name,
-	    0) == 0)
+	if (linkat(dot->directory, file->name, dot->directory, dot->name, 0) ==
+	    0)
 		return 0;
 	number = errno;
 	if (fstat(file->fd, &st) == 0 && st.st_nlink == 2)
@@ -181,19 +182,20 @@ dotlock_remove(const struct dotlock *dot, const struct stat *lock)
 	char name[64];
 	struct stat st;
 
-	if (fstatat(dot->directory, dot->name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	if (fstatat(dot->directory, dot->name, &st, AT_SYMLINK_NOFOLLOW) ==
+		-1 ||
 	    !dotlock_same(&st, lock)) {
 		errno = ESTALE;
 		return -1;
 	}
-	if (dotlock_private_name(name) == -1 || renameat(dot->directory,
-	    dot->name, dot->directory, name) == -1)
+	if (dotlock_private_name(name) == -1 ||
+	    renameat(dot->directory, dot->name, dot->directory, name) == -1)
 		return -1;
 	if (fstatat(dot->directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    !dotlock_same(&st, lock)) {
 		/* Somebody's fresh one.  EEXIST: he is too late, as are we. */
-		(void)linkat(dot->directory, name, dot->directory, dot->name,
-		    0);
+		(void)!linkat(
+		    dot->directory, name, dot->directory, dot->name, 0);
 		(void)unlinkat(dot->directory, name, 0);
 		errno = ESTALE;
 		return -1;
@@ -263,8 +265,9 @@ dotlock_old(const struct dotlock *dot, const struct stat *lock, time_t now)
 	struct stat st;
 	time_t last = lock->st_mtime;
 
-	if (fstatat(dot->directory, dot->mailbox, &st,
-	    AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime > last)
+	if (fstatat(dot->directory, dot->mailbox, &st, AT_SYMLINK_NOFOLLOW) ==
+		0 &&
+	    st.st_mtime > last)
 		last = st.st_mtime;
 	return now > last && now - last > DOTLOCK_STALE;
 }
@@ -278,13 +281,11 @@ dotlock_judge(struct dotlock *dot, time_t now)
 {
 	struct stat st;
 
-	if (fstatat(dot->directory, dot->name, &st,
-	    AT_SYMLINK_NOFOLLOW) == -1)
+	if (fstatat(dot->directory, dot->name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 0 : -1;
 	if ((S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) &&
 	    (dotlock_dead(dot, &st) || dotlock_old(dot, &st, now)) &&
-	    (dotlock_remove(dot, &st) == 0 ||
-	    errno == ENOENT))
+	    (dotlock_remove(dot, &st) == 0 || errno == ENOENT))
 		return 0;
 	errno = EAGAIN;
 	return -1;
@@ -329,8 +330,8 @@ dotlock_refresh(struct dotlock *dot)
 
 	if (fstatat(dot->directory, dot->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_dev == dot->device && st.st_ino == dot->inode &&
-	    utimensat(dot->directory, dot->name, NULL,
-	    AT_SYMLINK_NOFOLLOW) == 0)
+	    utimensat(dot->directory, dot->name, NULL, AT_SYMLINK_NOFOLLOW) ==
+		0)
 		return 0;
 	errno = ESTALE;
 	return -1;

@@ -8,13 +8,13 @@
 #include "error.h"
 
 struct mailbox_driver {
-	const char *name;       /* before the colon of a mailbox's path */
+	const char *name; /* before the colon of a mailbox's path */
 
 	/* As mailbox_open(): fills mb; -1 with error and mb as it was. */
 	int (*open)(struct mailbox *mb, const struct mailbox_options *options,
 	    const char *path, struct mailbox_error *error);
-	enum channel_code (*look)(struct mailbox *mb, uint32_t index,
-	    struct mailbox_error *error);
+	enum channel_code (*look)(
+	    struct mailbox *mb, uint32_t index, struct mailbox_error *error);
 	int (*update)(struct mailbox *mb, const struct mailbox_set *set,
 	    struct mailbox_tally *done, struct mailbox_error *error);
 	/* Frees what the driver made. */
@@ -23,11 +23,11 @@ struct mailbox_driver {
 
 struct mailbox {
 	const struct mailbox_driver *driver;
-	int view;               /* descriptor; the driver's */
-	uint64_t view_size;     /* octets */
-	int file;               /* for the front; -1 when given or none */
+	int view; /* descriptor; the driver's */
+	uint64_t view_size; /* octets */
+	int file; /* for the front; -1 when given or none */
 	bool read_only;
-	void *own;              /* the driver's */
+	void *own; /* the driver's */
 };
 
 extern const struct mailbox_driver mbox_driver;

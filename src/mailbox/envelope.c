@@ -79,8 +79,8 @@ envelope_month(struct envelope *e)
 
 /* A number of least to most digits, in low to high. */
 static bool
-envelope_number(struct envelope *e, unsigned least, unsigned most,
-    unsigned low, unsigned high)
+envelope_number(struct envelope *e, unsigned least, unsigned most, unsigned low,
+    unsigned high)
 {
 	unsigned digits = 0, number = 0;
 

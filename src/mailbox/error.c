@@ -33,8 +33,8 @@ error_log(struct mailbox_error *error, const char *format, va_list ap)
 	memcpy(error->log + used, between, gap + 1);
 	used += gap;
 	/* Cut where it is too long: the beginning says what it is about. */
-	(void)vsnprintf(error->log + used, sizeof(error->log) - used, format,
-	    ap);
+	(void)vsnprintf(
+	    error->log + used, sizeof(error->log) - used, format, ap);
 	mailbox_clean(error->log);
 }
 

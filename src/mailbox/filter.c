@@ -31,8 +31,8 @@ filter_descriptors(int *descriptors, size_t count)
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		descriptors[i] = fcntl(descriptors[i], F_DUPFD_CLOEXEC,
-		    FILTER_HIGH);
+		descriptors[i] =
+		    fcntl(descriptors[i], F_DUPFD_CLOEXEC, FILTER_HIGH);
 		if (descriptors[i] == -1)
 			return -1;
 	}
@@ -56,8 +56,6 @@ filter_descriptors(int *descriptors, size_t count)
 #define FILTER_ARCH AUDIT_ARCH_AARCH64
 #elif defined(__riscv) && __riscv_xlen == 64
 #define FILTER_ARCH AUDIT_ARCH_RISCV64
-#elif defined(__i386__)
-#define FILTER_ARCH AUDIT_ARCH_I386
 #endif
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -69,12 +67,12 @@ filter_descriptors(int *descriptors, size_t count)
 #endif
 
 #define FILTER_RULES 64 /* of a list, with what the sanitizers need */
-#define FILTER_OP(op, k) \
-	((struct sock_filter){(op), 0, 0, (k)})
-#define FILTER_IF(k, then, otherwise) \
-	((struct sock_filter){BPF_JMP | BPF_JEQ | BPF_K, (then), (otherwise), (k)})
-#define FILTER_LOAD(field) \
-	FILTER_OP(BPF_LD | BPF_W | BPF_ABS, \
+#define FILTER_OP(op, k) ((struct sock_filter){(op), 0, 0, (k)})
+#define FILTER_IF(k, then, otherwise)                                          \
+	((struct sock_filter){                                                 \
+	    BPF_JMP | BPF_JEQ | BPF_K, (then), (otherwise), (k)})
+#define FILTER_LOAD(field)                                                     \
+	FILTER_OP(BPF_LD | BPF_W | BPF_ABS,                                    \
 	    (uint32_t)offsetof(struct seccomp_data, field))
 #define FILTER_RETURN(what) FILTER_OP(BPF_RET | BPF_K, (what))
 
@@ -88,11 +86,14 @@ filter_descriptors(int *descriptors, size_t count)
 #ifdef FILTER_SANITIZER
 /* A report of theirs is worth more than the filter of a test. */
 static const struct filter_rule filter_sanitizer[] = {
-	{__NR_mmap, FILTER_ANY, 0, 0}, {__NR_munmap, FILTER_ANY, 0, 0},
-	{__NR_madvise, FILTER_ANY, 0, 0}, {__NR_futex, FILTER_ANY, 0, 0},
-	{__NR_sigaltstack, FILTER_ANY, 0, 0}, {__NR_gettid, FILTER_ANY, 0, 0},
-	{__NR_rt_sigprocmask, FILTER_ANY, 0, 0},
-	{__NR_sched_yield, FILTER_ANY, 0, 0},
+    {__NR_mmap, FILTER_ANY, 0, 0},
+    {__NR_munmap, FILTER_ANY, 0, 0},
+    {__NR_madvise, FILTER_ANY, 0, 0},
+    {__NR_futex, FILTER_ANY, 0, 0},
+    {__NR_sigaltstack, FILTER_ANY, 0, 0},
+    {__NR_gettid, FILTER_ANY, 0, 0},
+    {__NR_rt_sigprocmask, FILTER_ANY, 0, 0},
+    {__NR_sched_yield, FILTER_ANY, 0, 0},
 };
 #endif
 
@@ -159,13 +160,13 @@ filter_install(const struct filter_rule *rules, size_t count)
  * later are about files that cannot be opened then anyway; but moving between
  * folders (version 2) is refused when it is not spoken of.
  */
-#define FILTER_ALL \
-	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | \
-	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | \
-	    LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
-	    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR | \
-	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | \
-	    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
+#define FILTER_ALL                                                             \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |          \
+	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |       \
+	    LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |   \
+	    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |       \
+	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |       \
+	    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |     \
 	    LANDLOCK_ACCESS_FS_MAKE_SYM)
 
 int
@@ -173,10 +174,9 @@ filter_directory(int directory)
 {
 	struct landlock_ruleset_attr attr = {.handled_access_fs = FILTER_ALL};
 	struct landlock_path_beneath_attr rule = {
-		.allowed_access = LANDLOCK_ACCESS_FS_WRITE_FILE |
-		    LANDLOCK_ACCESS_FS_MAKE_REG |
-		    LANDLOCK_ACCESS_FS_REMOVE_FILE,
-		.parent_fd = directory,
+	    .allowed_access = LANDLOCK_ACCESS_FS_WRITE_FILE |
+		LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE,
+	    .parent_fd = directory,
 	};
 	long rules, result;
 	int number;

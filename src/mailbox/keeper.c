@@ -62,8 +62,8 @@ static const struct filter_rule keeper_rules[] = {
 static void
 keeper_signals(void)
 {
-	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM,
-	    SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2};
+	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE,
+	    SIGALRM, SIGUSR1, SIGUSR2};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(ignored); i++)
@@ -156,22 +156,21 @@ keeper_answer(int channel, struct dotlock *dot, struct record *record)
 		memset(record, 0, sizeof(*record));
 		record->u.result.code = keeper_requests[i].handler(dot);
 		mailbox_clean(dot->holder);
-		memcpy(record->u.result.text, dot->holder,
-		    sizeof(dot->holder));
+		memcpy(record->u.result.text, dot->holder, sizeof(dot->holder));
 		return channel_write(channel, record, type + 1, NULL, 0) == 0;
 	}
 	return false;
 }
 
 void
-lock_keeper_run(int channel, int directory, const char *file, uid_t uid,
-    gid_t mail_gid)
+lock_keeper_run(
+    int channel, int directory, const char *file, uid_t uid, gid_t mail_gid)
 {
 	struct dotlock dot;
 	struct record record;
 
-	if (keeper_close_in(&dot, &channel, &directory, file, uid,
-	    mail_gid) == -1)
+	if (keeper_close_in(&dot, &channel, &directory, file, uid, mail_gid) ==
+	    -1)
 		_exit(1);
 	while (channel_read(channel, &record, NULL, NULL) == 1)
 		if (!keeper_answer(channel, &dot, &record))
@@ -200,8 +199,7 @@ lock_keeper_needed(const char *path, gid_t mail_gid, int *directory, char *file)
 	if (fstat(fd, &st) == 0 && st.st_gid == mail_gid &&
 	    (st.st_mode & (S_IWGRP | S_IXGRP)) == (S_IWGRP | S_IXGRP) &&
 	    st.st_uid != geteuid() && !path_writable(&real) &&
-	    text_copy(file, CHANNEL_PATH, real.name,
-	    strlen(real.name)) == 0) {
+	    text_copy(file, CHANNEL_PATH, real.name, strlen(real.name)) == 0) {
 		*directory = fd;
 		return true;
 	}

@@ -59,7 +59,13 @@
 #include "filter.h"
 #include "lock.h"
 
-enum lock_outcome { LOCK_GOT, LOCK_WITHOUT, LOCK_BUSY, LOCK_REFUSED, LOCK_ERROR };
+enum lock_outcome {
+	LOCK_GOT,
+	LOCK_WITHOUT,
+	LOCK_BUSY,
+	LOCK_REFUSED,
+	LOCK_ERROR
+};
 
 static enum lock_outcome
 lock_by_errno(void)
@@ -141,8 +147,8 @@ lock_ask_keeper(struct lock *lock, uint32_t type)
 	    channel_read(lock->keeper, &record, NULL, NULL) != 1 ||
 	    record.type != type + 1)
 		return CODE_LIMIT;
-	text_cut(lock->holder, sizeof(lock->holder), "%s",
-	    record.u.result.text);
+	text_cut(
+	    lock->holder, sizeof(lock->holder), "%s", record.u.result.text);
 	return record.u.result.code;
 }
 
@@ -269,12 +275,14 @@ lock_failed(const struct lock *lock, enum lock_outcome outcome,
 	else if (outcome == LOCK_REFUSED && kind->bit == LOCK_DOTLOCK)
 		mailbox_fail(error, CODE_PERMANENT, "mailbox cannot be locked",
 		    "%s.lock: cannot be made: %s (see mail-group and locks in "
-		    "pop3d.conf)", lock->path, strerror(number));
+		    "pop3d.conf)",
+		    lock->path, strerror(number));
 	else
 		mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be locked",
 		    "%s: %s: %s", lock->path, kind->name,
-		    kind->bit == LOCK_DOTLOCK && lock->keeper != -1 ?
-		    "the lock keeper is gone" : strerror(number));
+		    kind->bit == LOCK_DOTLOCK && lock->keeper != -1
+			? "the lock keeper is gone"
+			: strerror(number));
 }
 
 int
@@ -386,7 +394,7 @@ lock_clock(const struct lock *lock, struct timespec *now)
 
 	if ((lock->held & LOCK_DOTLOCK) != 0 &&
 	    fstatat(lock->dotlock.directory, lock->dotlock.name, &st,
-	    AT_SYMLINK_NOFOLLOW) == 0)
+		AT_SYMLINK_NOFOLLOW) == 0)
 		*now = st.st_mtim;
 	else
 		(void)clock_gettime(CLOCK_REALTIME, now);

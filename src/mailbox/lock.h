@@ -13,12 +13,12 @@
 #define LOCK_REFRESH 60000 /* ms between two refreshes of a dotlock */
 
 struct lock {
-	unsigned kinds;         /* LOCK_*: those to take */
-	unsigned held;          /* LOCK_*: those we have now */
-	const char *path;       /* of the mailbox, for the log; the caller's */
-	int file;               /* the mailbox, open; while held */
-	bool writable;          /* file is O_RDWR */
-	int keeper;             /* channel to the keeper, or -1: by ourselves */
+	unsigned kinds; /* LOCK_*: those to take */
+	unsigned held; /* LOCK_*: those we have now */
+	const char *path; /* of the mailbox, for the log; the caller's */
+	int file; /* the mailbox, open; while held */
+	bool writable; /* file is O_RDWR */
+	int keeper; /* channel to the keeper, or -1: by ourselves */
 	struct dotlock dotlock;
 	char holder[DOTLOCK_HOLDER + 64]; /* of the lock that was refused */
 };
@@ -54,8 +54,8 @@ int lock_wait(struct lock *lock, int done) MUST_CHECK;
  * stop after.  In between the caller uses no function of the lock.
  */
 struct lock_helper {
-	pid_t pid;              /* -1: none could be started */
-	int end;                /* closing it ends the child */
+	pid_t pid; /* -1: none could be started */
+	int end; /* closing it ends the child */
 };
 void lock_helper_start(struct lock *lock, struct lock_helper *helper);
 void lock_helper_stop(struct lock_helper *helper);

@@ -9,7 +9,7 @@
 #include "driver.h"
 
 static const struct mailbox_driver *const mailbox_drivers[] = {
-	&mbox_driver,
+    &mbox_driver,
 };
 
 /* The driver of "NAME:PATH", and the path; NULL when there is none. */

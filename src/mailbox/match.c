@@ -118,7 +118,8 @@ match_decide(const struct view *old, const struct match_group *then,
     const struct mailbox_set *set, const struct view *now,
     const struct match_group *group, struct match *match)
 {
-	bool single = then->to - then->from == 1 && group->to - group->from == 1;
+	bool single =
+	    then->to - then->from == 1 && group->to - group->from == 1;
 	bool gone = group->from == group->to;
 	bool placed = !single && !gone && match_in_place(old, then, now, group);
 	const struct match_key *key;

@@ -22,8 +22,10 @@ mbox_find(struct mbox *mbox, const char *path, struct mailbox_error *error)
 	if (path_resolve(&mbox->path, path, error) == -1)
 		return -1;
 	if (mbox->path.folder_missing) {
-		mailbox_warn(error, "%s: its folder does not exist: served "
-		    "as empty", mbox->path.path);
+		mailbox_warn(error,
+		    "%s: its folder does not exist: served "
+		    "as empty",
+		    mbox->path.path);
 		return 0;
 	}
 	mbox->folder = path_folder(&mbox->path);
@@ -78,8 +80,8 @@ mbox_read_both(struct mbox *mbox, int *file, struct mailbox_error *error)
 		if (errno != ESTALE && errno != ENOENT)
 			break;
 	}
-	mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be read",
-	    "%s: %s", mbox->path.path, strerror(errno));
+	mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be read", "%s: %s",
+	    mbox->path.path, strerror(errno));
 	return -1;
 }
 
@@ -104,10 +106,10 @@ mbox_begin(struct mbox *mbox, const struct mailbox_options *options,
 	if (mbox->folder == -1)
 		return 0;
 	if (lock_init(&mbox->lock, options->config->locks, mbox->folder,
-	    mbox->path.name, mbox->path.path, options->keeper, error) == -1)
+		mbox->path.name, mbox->path.path, options->keeper, error) == -1)
 		return -1;
-	if (state_open(&mbox->state, options->state, mbox->folder,
-	    &mbox->path, options->peer, error) != CODE_OK)
+	if (state_open(&mbox->state, options->state, mbox->folder, &mbox->path,
+		options->peer, error) != CODE_OK)
 		return -1;
 	return 0;
 }
@@ -149,9 +151,9 @@ mbox_close(struct mailbox *mb)
 }
 
 const struct mailbox_driver mbox_driver = {
-	.name = "mbox",
-	.open = mbox_open,
-	.look = mbox_look,
-	.update = mbox_update,
-	.close = mbox_close,
+    .name = "mbox",
+    .open = mbox_open,
+    .look = mbox_look,
+    .update = mbox_update,
+    .close = mbox_close,
 };

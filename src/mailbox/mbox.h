@@ -19,24 +19,24 @@
  * the front, which may write to it.
  */
 struct mbox_view {
-	int fd;                 /* or -1 */
+	int fd; /* or -1 */
 	uint64_t size;
-	void *data;             /* size octets */
-	struct view view;       /* of data, checked */
-	bool settled;           /* the stamp's times were old enough for a
+	void *data; /* size octets */
+	struct view view; /* of data, checked */
+	bool settled; /* the stamp's times were old enough for a
 				 * later change to make others */
 };
 
 struct mbox {
 	const struct config *config;
 	struct path path;
-	int folder;             /* descriptor of the mailbox's folder; -1:
+	int folder; /* descriptor of the mailbox's folder; -1:
 				 * there is none */
 	struct state state;
 	struct lock lock;
-	int file;               /* the mailbox, open and locked; -1 */
-	bool writable;          /* file is O_RDWR */
-	struct mbox_view view;  /* as the session sees it */
+	int file; /* the mailbox, open and locked; -1 */
+	bool writable; /* file is O_RDWR */
+	struct mbox_view view; /* as the session sees it */
 };
 
 /* Locking (mbox_file.c) */
@@ -55,8 +55,8 @@ void mbox_drop(struct mbox *mbox);
  * A descriptor for the front; to be called with no lock held.  -1 with
  * errno; ESTALE when the file at the path is not the one of this stamp.
  */
-int mbox_file_front(const struct mbox *mbox, const struct view_stamp *stamp)
-    MUST_CHECK;
+int mbox_file_front(
+    const struct mbox *mbox, const struct view_stamp *stamp) MUST_CHECK;
 
 /* What fstat() says of the open mailbox; -1 with error. */
 int mbox_stamp(const struct mbox *mbox, struct view_stamp *stamp,
@@ -79,8 +79,8 @@ void mbox_view_free(struct mbox_view *view);
 
 /* The driver's other functions (mbox_update.c) */
 
-enum channel_code mbox_look(struct mailbox *mb, uint32_t index,
-    struct mailbox_error *error);
+enum channel_code mbox_look(
+    struct mailbox *mb, uint32_t index, struct mailbox_error *error);
 int mbox_update(struct mailbox *mb, const struct mailbox_set *set,
     struct mailbox_tally *done, struct mailbox_error *error) MUST_CHECK;
 

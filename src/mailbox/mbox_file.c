@@ -48,27 +48,27 @@ mbox_file_open(struct mbox *mbox, struct mailbox_error *error)
 	struct stat st;
 
 	/* Before opening it: to open some devices is to do something. */
-	if (fstatat(mbox->folder, mbox->path.name, &st,
-	    AT_SYMLINK_NOFOLLOW) == -1) {
+	if (fstatat(mbox->folder, mbox->path.name, &st, AT_SYMLINK_NOFOLLOW) ==
+	    -1) {
 		if (errno == ENOENT)
 			return 0;
-		return mbox_file_failed(mbox, strerror(errno),
-		    mailbox_code(errno), error);
+		return mbox_file_failed(
+		    mbox, strerror(errno), mailbox_code(errno), error);
 	}
 	why = mbox_file_check(&st);
 	if (why != NULL)
 		return mbox_file_failed(mbox, why, CODE_PERMANENT, error);
 	mbox->writable = true;
-	mbox->file = openat(mbox->folder, mbox->path.name,
-	    O_RDWR | MBOX_FLAGS);
+	mbox->file = openat(mbox->folder, mbox->path.name, O_RDWR | MBOX_FLAGS);
 	if (mbox->file == -1 && (errno == EACCES || errno == EROFS)) {
 		mbox->writable = false;
-		mbox->file = openat(mbox->folder, mbox->path.name,
-		    O_RDONLY | MBOX_FLAGS);
+		mbox->file = openat(
+		    mbox->folder, mbox->path.name, O_RDONLY | MBOX_FLAGS);
 	}
 	if (mbox->file == -1)
-		return errno == ENOENT ? 0 : mbox_file_failed(mbox,
-		    strerror(errno), mailbox_code(errno), error);
+		return errno == ENOENT ? 0
+				       : mbox_file_failed(mbox, strerror(errno),
+					     mailbox_code(errno), error);
 	if (fstat(mbox->file, &st) == -1)
 		why = strerror(errno);
 	else
@@ -88,15 +88,15 @@ mbox_file_same(const struct mbox *mbox)
 
 	return fstat(mbox->file, &here) == 0 &&
 	    fstatat(mbox->folder, mbox->path.name, &there,
-	    AT_SYMLINK_NOFOLLOW) == 0 &&
+		AT_SYMLINK_NOFOLLOW) == 0 &&
 	    here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
 
 int
 mbox_take(struct mbox *mbox, struct mailbox_error *error)
 {
-	int64_t deadline = clock_ms() +
-	    (int64_t)mbox->config->lock_timeout * 1000;
+	int64_t deadline =
+	    clock_ms() + (int64_t)mbox->config->lock_timeout * 1000;
 	int tries, found;
 
 	if (mbox->folder == -1)
@@ -105,8 +105,8 @@ mbox_take(struct mbox *mbox, struct mailbox_error *error)
 		found = mbox_file_open(mbox, error);
 		if (found != 1)
 			return found;
-		if (lock_take(&mbox->lock, mbox->file, mbox->writable,
-		    deadline, error) == -1) {
+		if (lock_take(&mbox->lock, mbox->file, mbox->writable, deadline,
+			error) == -1) {
 			close(mbox->file);
 			mbox->file = -1;
 			return -1;
@@ -115,8 +115,8 @@ mbox_take(struct mbox *mbox, struct mailbox_error *error)
 			return 1;
 		mbox_drop(mbox);
 	}
-	return mbox_file_failed(mbox, "is replaced again and again",
-	    CODE_TEMPORARY, error);
+	return mbox_file_failed(
+	    mbox, "is replaced again and again", CODE_TEMPORARY, error);
 }
 
 void
@@ -149,8 +149,8 @@ mbox_stamp(const struct mbox *mbox, struct view_stamp *stamp,
 	struct stat st;
 
 	if (fstat(mbox->file, &st) == -1)
-		return mbox_file_failed(mbox, strerror(errno), CODE_TEMPORARY,
-		    error);
+		return mbox_file_failed(
+		    mbox, strerror(errno), CODE_TEMPORARY, error);
 	mbox_stamp_put(stamp, &st);
 	return 0;
 }

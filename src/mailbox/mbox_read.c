@@ -24,9 +24,9 @@ mbox_finish(struct mbox *mbox, struct mailbox_error *error)
 
 	for (i = 0; i < mbox->state.count; i++) {
 		struct journal_place place = {
-			.directory = mbox->state.place[i].folder,
-			.name = name,
-			.space = mbox->config->journal_size,
+		    .directory = mbox->state.place[i].folder,
+		    .name = name,
+		    .space = mbox->config->journal_size,
 		};
 		enum journal_state state = JOURNAL_NONE;
 
@@ -35,15 +35,18 @@ mbox_finish(struct mbox *mbox, struct mailbox_error *error)
 			mailbox_fail(error, CODE_TEMPORARY,
 			    "an interrupted update cannot be finished now",
 			    "%s: interrupted update (%s) cannot be finished: "
-			    "%s", mbox->path.path, name, strerror(errno));
+			    "%s",
+			    mbox->path.path, name, strerror(errno));
 			return -1;
 		}
 		if (state == JOURNAL_FINISHED)
 			mailbox_warn(error, "%s: interrupted update finished",
 			    mbox->path.path);
 		else if (state == JOURNAL_ASIDE)
-			mailbox_warn(error, "%s: journal %s does not match: "
-			    "set aside", mbox->path.path, name);
+			mailbox_warn(error,
+			    "%s: journal %s does not match: "
+			    "set aside",
+			    mbox->path.path, name);
 	}
 	return 0;
 }
@@ -81,8 +84,8 @@ mbox_view_load(struct mbox_view *view, const struct view_stamp *stamp)
 }
 
 static int
-mbox_view_failed(struct mbox_view *view, const char *path,
-    struct mailbox_error *error)
+mbox_view_failed(
+    struct mbox_view *view, const char *path, struct mailbox_error *error)
 {
 	mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be read",
 	    "%s: view: %s", path, strerror(errno));
@@ -103,15 +106,16 @@ mbox_view_empty(struct mbox_view *view, const struct view_stamp *stamp,
 	head.stamp = *stamp;
 	view->size = sizeof(head);
 	view->fd = platform_memory_file("pop3d-view");
-	if (view->fd == -1 || pwrite_full(view->fd, &head, sizeof(head),
-	    0) == -1 || mbox_view_load(view, stamp) == -1)
+	if (view->fd == -1 ||
+	    pwrite_full(view->fd, &head, sizeof(head), 0) == -1 ||
+	    mbox_view_load(view, stamp) == -1)
 		return mbox_view_failed(view, "empty mailbox", error);
 	return 0;
 }
 
 int
-mbox_view_read(struct mbox *mbox, struct mbox_view *view,
-    struct mailbox_error *error)
+mbox_view_read(
+    struct mbox *mbox, struct mbox_view *view, struct mailbox_error *error)
 {
 	struct view_stamp stamp;
 	bool settled;
@@ -123,8 +127,8 @@ mbox_view_read(struct mbox *mbox, struct mbox_view *view,
 	settled = mbox_settled(&mbox->lock, &stamp);
 	if (stamp.size == 0)
 		return mbox_view_empty(view, &stamp, error);
-	if (scanner_mbox(&mbox->lock, &stamp, &view->fd, &view->size,
-	    error) == -1)
+	if (scanner_mbox(&mbox->lock, &stamp, &view->fd, &view->size, error) ==
+	    -1)
 		return -1;
 	if (mbox_view_load(view, &stamp) == -1)
 		return mbox_view_failed(view, mbox->path.path, error);

@@ -22,7 +22,8 @@
 #include "mbox.h"
 
 #define UPDATE_TRIES 3 /* somebody appends without a lock */
-#define UPDATE_LONG (64U << 20) /* octets: moving these may take long enough
+#define UPDATE_LONG                                                            \
+	(64U << 20) /* octets: moving these may take long enough
 				 * for a dotlock to look stale */
 
 enum update_outcome { UPDATE_DONE, UPDATE_FAILED, UPDATE_AGAIN };
@@ -47,8 +48,8 @@ update_end(const struct view *view, uint32_t index)
 
 /* The octets of the marked messages, as ranges that the caller frees. */
 static struct journal_range *
-update_ranges(const struct view *view, const struct mailbox_set *set,
-    size_t *count)
+update_ranges(
+    const struct view *view, const struct mailbox_set *set, size_t *count)
 {
 	struct journal_range *ranges, *last = NULL;
 	uint32_t i;
@@ -84,8 +85,8 @@ update_failed(const struct mbox *mbox, bool begun, int number,
 		    strerror(number));
 		return UPDATE_FAILED;
 	}
-	text_cut(text, sizeof(text), "nothing was removed: %s",
-	    strerror(number));
+	text_cut(
+	    text, sizeof(text), "nothing was removed: %s", strerror(number));
 	mailbox_fail(error, CODE_TEMPORARY, text, "%s: update failed: %s",
 	    mbox->path.path, strerror(number));
 	return number == EAGAIN ? UPDATE_AGAIN : UPDATE_FAILED;
@@ -98,9 +99,9 @@ update_remove(struct mbox *mbox, const struct view *view,
 {
 	char name[STATE_FILE];
 	struct journal_place place = {
-		.directory = mbox->state.place[0].folder,
-		.name = name,
-		.space = mbox->config->journal_size,
+	    .directory = mbox->state.place[0].folder,
+	    .name = name,
+	    .space = mbox->config->journal_size,
 	};
 	struct lock_helper helper = {.pid = -1, .end = -1};
 	struct journal_range *ranges;
@@ -120,8 +121,8 @@ update_remove(struct mbox *mbox, const struct view *view,
 	number = errno;
 	lock_helper_stop(&helper);
 	free(ranges);
-	return result == 0 ? UPDATE_DONE :
-	    update_failed(mbox, begun, number, error);
+	return result == 0 ? UPDATE_DONE
+			   : update_failed(mbox, begun, number, error);
 }
 
 /* The file is another than was scanned: find the messages again. */
@@ -225,7 +226,7 @@ mbox_update(struct mailbox *mb, const struct mailbox_set *set,
 		return -1;
 	}
 	for (tries = 0; tries < UPDATE_TRIES && outcome == UPDATE_AGAIN;
-	    tries++)
+	     tries++)
 		outcome = update_once(mbox, set, &match, error);
 	if (outcome != UPDATE_DONE)
 		return -1;
@@ -238,7 +239,8 @@ mbox_update(struct mailbox *mb, const struct mailbox_set *set,
 		return 0;
 	mailbox_fail(error, CODE_PARTIAL, "some messages were not removed",
 	    "%s: changed by another program: %u of several equal messages "
-	    "not removed", mbox->path.path, match.doubtful);
+	    "not removed",
+	    mbox->path.path, match.doubtful);
 	return -1;
 }
 
@@ -268,8 +270,8 @@ look_locked(struct mbox *mbox, uint32_t index, struct mailbox_error *error)
 	    stamp.inode != view->head->stamp.inode ||
 	    stamp.size < update_end(view, index))
 		return CODE_CHANGED;
-	code = scanner_message(&mbox->lock, then->place,
-	    update_end(view, index), &now, error);
+	code = scanner_message(
+	    &mbox->lock, then->place, update_end(view, index), &now, error);
 	if (code != CODE_OK)
 		return code;
 	return look_same(then, &now) ? CODE_OK : CODE_CHANGED;

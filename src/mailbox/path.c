@@ -20,14 +20,14 @@
 #define PATH_LINKS 16 /* symlinks followed before it is called a loop */
 
 struct walk {
-	char *done;             /* canonical so far; "" is the root */
+	char *done; /* canonical so far; "" is the root */
 	size_t done_size;
 	char rest[2 * CHANNEL_PATH]; /* still to go, from next */
 	char *next;
 	size_t ends[PATH_LINKS]; /* of open links: octets left at the target */
-	size_t links;           /* followed so far */
-	size_t depth;           /* of ends */
-	const char *why;        /* a refusal, in words */
+	size_t links; /* followed so far */
+	size_t depth; /* of ends */
+	const char *why; /* a refusal, in words */
 };
 
 static bool
@@ -175,8 +175,8 @@ path_resolve(struct path *path, const char *name, struct mailbox_error *error)
 		path->folder_missing = before;
 	}
 	if (more == -1) {
-		mailbox_fail(error, mailbox_code(errno), "mailbox is not usable",
-		    "%s: %s: %s", name, walk.done,
+		mailbox_fail(error, mailbox_code(errno),
+		    "mailbox is not usable", "%s: %s: %s", name, walk.done,
 		    walk.why != NULL ? walk.why : strerror(errno));
 		return -1;
 	}
@@ -194,8 +194,8 @@ path_resolve(struct path *path, const char *name, struct mailbox_error *error)
 static int
 path_folder_name(const struct path *path, char dst[CHANNEL_PATH])
 {
-	return text_copy(dst, CHANNEL_PATH, path->path,
-	    (size_t)(path->name - path->path));
+	return text_copy(
+	    dst, CHANNEL_PATH, path->path, (size_t)(path->name - path->path));
 }
 
 int

@@ -15,11 +15,9 @@
 
 /* The view as it is written: a head, and the messages behind it. */
 struct scan {
-	struct scan_window window;
-	struct scan_head head;
-	const struct crypto *crypto;
+	struct scan_reader reader;
 	struct view_head *view;
-	uint32_t count, room;   /* messages in view, and that fit */
+	uint32_t count, room; /* messages in view, and that fit */
 	bool hidden;
 };
 
@@ -41,7 +39,8 @@ scan_grow(struct scan *scan)
 		errno = EFBIG;
 		return -1;
 	}
-	view = realloc(scan->view, sizeof(struct view_head) +
+	view = realloc(scan->view,
+	    sizeof(struct view_head) +
 		(size_t)room * sizeof(struct view_message));
 	if (view == NULL)
 		return -1;
@@ -50,21 +49,21 @@ scan_grow(struct scan *scan)
 	return 0;
 }
 
-/* Leading empty lines are nobody's; *at is behind them. */
+/* Leading empty lines are nobody's. */
 static int
-scan_prefix(struct scan *scan, uint64_t *at)
+scan_prefix(struct scan_reader *r)
 {
 	const char *text;
 	size_t length;
 
 	for (;;) {
-		text = scan_window_at(&scan->window, *at, &length);
+		text = scan_window_at(&r->window, r->at, &length);
 		if (text == NULL)
 			return -1;
 		if (length >= 1 && text[0] == '\n')
-			*at += 1;
+			r->at += 1;
 		else if (length >= 2 && text[0] == '\r' && text[1] == '\n')
-			*at += 2;
+			r->at += 2;
 		else
 			return 0;
 	}
@@ -73,15 +72,15 @@ scan_prefix(struct scan *scan, uint64_t *at)
 static int
 scan_all(struct scan *scan)
 {
+	struct scan_reader *r = &scan->reader;
 	struct view_message message;
-	uint64_t at = 0, first;
+	uint64_t first;
 	bool internal;
 
-	if (scan_prefix(scan, &at) == -1)
+	if (scan_prefix(r) == -1)
 		return -1;
-	for (first = at; at < scan->window.end;) {
-		if (scan_text(&scan->window, &scan->head, scan->crypto, at,
-			&message, &at, &internal) == -1)
+	for (first = r->at; r->at < r->window.end;) {
+		if (scan_text(r, &message, &internal) == -1)
 			return -1;
 		if (message.place == first && internal) {
 			scan->hidden = true;
@@ -95,12 +94,12 @@ scan_all(struct scan *scan)
 }
 
 static int
-scan_write(struct scan *scan, const struct view_stamp *stamp, int out,
-    uint64_t *size)
+scan_write(
+    struct scan *scan, const struct view_stamp *stamp, int out, uint64_t *size)
 {
 	struct view_head *view = scan->view;
-	size_t length = sizeof(*view) +
-	    scan->count * sizeof(struct view_message);
+	size_t length =
+	    sizeof(*view) + scan->count * sizeof(struct view_message);
 	uint32_t i;
 
 	memset(view, 0, sizeof(*view));
@@ -131,12 +130,12 @@ scan_mbox_window(int file, const struct view_stamp *stamp,
 	scan = calloc(1, sizeof(*scan));
 	if (scan == NULL)
 		return -1;
-	scan->crypto = crypto;
-	if (scan_window_init(&scan->window, file, 0, stamp->size, window) ==
-		0 &&
+	scan->reader.crypto = crypto;
+	if (scan_window_init(
+		&scan->reader.window, file, 0, stamp->size, window) == 0 &&
 	    scan_grow(scan) == 0 && scan_all(scan) == 0)
 		result = scan_write(scan, stamp, out, size);
-	scan_window_free(&scan->window);
+	scan_window_free(&scan->reader.window);
 	free(scan->view);
 	free(scan);
 	return result;
@@ -153,9 +152,7 @@ int
 scan_message(int file, uint64_t place, uint64_t end,
     const struct crypto *crypto, struct view_message *message)
 {
-	struct scan_window window;
-	struct scan_head head;
-	uint64_t next;
+	struct scan_reader reader = {.crypto = crypto, .at = place};
 	size_t size = SCAN_WINDOW;
 	bool internal;
 	int result;
@@ -168,14 +165,13 @@ scan_message(int file, uint64_t place, uint64_t end,
 		size = (size_t)(end - place);
 	if (size < SCAN_WINDOW_LEAST)
 		size = SCAN_WINDOW_LEAST;
-	if (scan_window_init(&window, file, place, end, size) == -1)
+	if (scan_window_init(&reader.window, file, place, end, size) == -1)
 		return -1;
-	result = scan_text(
-	    &window, &head, crypto, place, message, &next, &internal);
-	if (result == 0 && next != end) {
+	result = scan_text(&reader, message, &internal);
+	if (result == 0 && reader.at != end) {
 		errno = EINVAL;
 		result = -1;
 	}
-	scan_window_free(&window);
+	scan_window_free(&reader.window);
 	return result;
 }

@@ -1,45 +1,13 @@
 /*
  * scan_find.c - where messages begin.
  *
- * Every octet of the mailbox is looked at, so it is done 64 at a time: an
- * "F" after a LF is worth a closer look, and in mail that is rare.
+ * Every octet of the mailbox is counted, and lines that begin with "From "
+ * are found on the way; here they get the closer look.
  */
 
 #include <string.h>
 
 #include "scan_parts.h"
-
-#define LANES 16
-#define BLOCK (4 * LANES)
-
-typedef char octets_v __attribute__((vector_size(LANES)));
-typedef uint64_t words_v __attribute__((vector_size(LANES)));
-
-static octets_v
-scan_load(const char *text)
-{
-	octets_v v;
-
-	memcpy(&v, text, sizeof(v));
-	return v;
-}
-
-/* Where one of LANES octets from text on is an F, and the one before a LF. */
-static octets_v
-scan_first(const char *text)
-{
-	return (octets_v)((scan_load(text) == 'F') &
-	    (scan_load(text - 1) == '\n'));
-}
-
-static bool
-scan_block(const char *text)
-{
-	words_v hits = (words_v)(scan_first(text) | scan_first(text + LANES) |
-	    scan_first(text + 2 * LANES) | scan_first(text + 3 * LANES));
-
-	return (hits[0] | hits[1]) != 0;
-}
 
 size_t
 scan_envelope(const char *text, size_t length)
@@ -73,27 +41,27 @@ scan_empty_line(const char *end)
 	return end[-2] == '\r' && end[-3] == '\n' ? 2 : 0;
 }
 
-static bool
+static size_t
 scan_begins(const char *text, size_t length)
 {
-	return *text == 'F' && scan_empty_line(text) > 0 &&
-	    scan_envelope(text, length) > 0;
+	if (*text != 'F' || scan_empty_line(text) == 0)
+		return 0;
+	return scan_envelope(text, length);
 }
 
 size_t
-scan_find(const char *text, size_t limit, size_t length)
+scan_find(const char *text, size_t limit, size_t length,
+    struct wire_count *count, size_t *envelope)
 {
-	size_t i, k;
+	size_t n = 0;
 
-	for (i = 0; limit - i >= BLOCK; i += BLOCK) {
-		if (!scan_block(text + i))
-			continue;
-		for (k = i; k < i + BLOCK; k++)
-			if (scan_begins(text + k, length - k))
-				return k;
+	*envelope = 0;
+	while (n < limit) {
+		*envelope = scan_begins(text + n, length - n);
+		if (*envelope > 0)
+			break;
+		n += wire_count_line(
+		    count, text + n, limit - n, length - n, "From ");
 	}
-	for (; i < limit; i++)
-		if (scan_begins(text + i, length - i))
-			return i;
-	return limit;
+	return n;
 }

@@ -23,10 +23,10 @@ enum field {
 	FIELD_FROM,
 	FIELD_TO,
 	FIELD_SUBJECT,
-	FIELD_X_IMAP,           /* these two are only looked at */
+	FIELD_X_IMAP, /* these two are only looked at */
 	FIELD_X_IMAPBASE,
 	FIELD_BODY = 254,
-	FIELD_DIGEST = 255      /* of all before it, where there is much */
+	FIELD_DIGEST = 255 /* of all before it, where there is much */
 };
 
 #define FIELD_PREFIX 3 /* number, and length in two octets */
@@ -51,38 +51,45 @@ static const struct {
 _Static_assert(SCAN_AHEAD >= 12 + 1 + HEAD_FIELD_MAX + 2,
     "the part of a long line that can be seen fills a field");
 
-static char
-scan_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
+/* Letters that a field's name begins with; most lines begin with another. */
+#define LETTER(c) (1U << ((c)&31))
+#define LETTERS                                                                \
+	(LETTER('r') | LETTER('d') | LETTER('m') | LETTER('f') | LETTER('t') | \
+	    LETTER('s') | LETTER('x'))
 
 static bool
 scan_name_is(const char *line, const char *name, size_t length)
 {
 	size_t i;
+	char c;
 
-	for (i = 0; i < length; i++)
-		if (scan_lower(line[i]) != name[i])
+	if (line[length] != ':')
+		return false;
+	for (i = 0; i < length; i++) {
+		c = line[i];
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		if (c != name[i])
 			return false;
-	return line[length] == ':';
+	}
+	return true;
 }
 
 /* Which field begins with this line; *value is where its value does. */
 static enum field
 scan_field_find(const char *line, size_t length, size_t *value)
 {
-	char first = scan_lower(line[0]);
-	size_t i;
+	size_t i, n;
 
-	for (i = 0; i < ARRAY_SIZE(scan_fields); i++)
-		if (scan_fields[i].name[0] == first &&
-		    scan_fields[i].length < length &&
-		    scan_name_is(line, scan_fields[i].name,
-			scan_fields[i].length)) {
-			*value = scan_fields[i].length + 1;
+	if ((LETTERS & LETTER(line[0])) == 0)
+		return FIELD_NONE;
+	for (i = 0; i < ARRAY_SIZE(scan_fields); i++) {
+		n = scan_fields[i].length;
+		if (n < length && scan_name_is(line, scan_fields[i].name, n)) {
+			*value = n + 1;
 			return scan_fields[i].field;
 		}
+	}
 	return FIELD_NONE;
 }
 
@@ -110,8 +117,8 @@ scan_field_open(struct scan_head *head, enum field field)
 static void
 scan_field_put(struct scan_head *head, const char *value, size_t length)
 {
-	size_t room = HEAD_FIELD_MAX + FIELD_PREFIX -
-	    (head->used - head->field);
+	size_t room =
+	    HEAD_FIELD_MAX + FIELD_PREFIX - (head->used - head->field);
 
 	if (length > room)
 		length = room;

@@ -6,6 +6,7 @@
 #define SCAN_PARTS_H
 
 #include "scan.h"
+#include "wire.h"
 
 #define ENVELOPE_MAX 1000 /* octets of an envelope line without its end */
 #define SCAN_WINDOW (256 * 1024) /* octets read at once; fits a cache */
@@ -81,21 +82,35 @@ size_t scan_envelope(const char *text, size_t length);
 
 /*
  * Where the next message begins: at the first offset in 0..limit-1 of text
- * that has an envelope line, after an empty line; else limit.  length octets
- * can be seen from text on, SCAN_BEHIND before it.
+ * that has an envelope line, of *envelope octets, after an empty line; else
+ * limit, and *envelope is 0.  length octets can be seen from text on,
+ * SCAN_BEHIND before it.  What is before the message is counted.
  */
-size_t scan_find(const char *text, size_t limit, size_t length);
+size_t scan_find(const char *text, size_t limit, size_t length,
+    struct wire_count *count, size_t *envelope);
 
 /* Octets of the empty line that ends at end, where 3 octets can be seen. */
 size_t scan_empty_line(const char *end);
 
+/* Reading messages one after the other. */
+struct scan_reader {
+	struct scan_window window;
+	struct scan_head head;
+	const struct crypto *crypto;
+	uint64_t at;
+	size_t envelope;        /* octets of the envelope line at at, or 0:
+				 * there is none, or nobody looked yet */
+	size_t kept;            /* octets of start */
+	char start[VIEW_HEAD_CHECK]; /* for the message's check */
+};
+
 /*
- * Read the message at place, up to *next, where another begins or the window
- * ends.  Of *message, twin is 0.  *internal: it is an IMAP server's own.
+ * Read the message at reader->at, up to where another begins or the window
+ * ends: reader->at then, and *message is filled, with a twin of 0.  *internal:
+ * it is an IMAP server's own.  -1 with errno; EINVAL when none begins there.
  */
-int scan_text(struct scan_window *window, struct scan_head *head,
-    const struct crypto *crypto, uint64_t place, struct view_message *message,
-    uint64_t *next, bool *internal) MUST_CHECK;
+int scan_text(struct scan_reader *reader, struct view_message *message,
+    bool *internal) MUST_CHECK;
 
 /* Number exact twins in file order; 0, or -1 with errno ENOMEM. */
 int scan_twins(struct view_message *messages, uint32_t count) MUST_CHECK;

@@ -6,40 +6,30 @@
 #include <string.h>
 
 #include "scan_parts.h"
-#include "wire.h"
 
-struct scan_reader {
-	struct scan_window *window;
-	struct scan_head *head;
-	uint64_t at;
-	struct wire_count count; /* of header or body */
-	size_t kept;            /* octets of start */
-	char start[VIEW_HEAD_CHECK];
-};
-
-/* The envelope line, which is known to be there. */
+/* The envelope line; the message before may have ended at it. */
 static int
-scan_read_envelope(
-    struct scan_reader *r, const struct crypto *crypto, uint16_t *envelope)
+scan_read_envelope(struct scan_reader *r)
 {
 	const char *text;
 	size_t length, n;
 
-	text = scan_window_at(r->window, r->at, &length);
+	text = scan_window_at(&r->window, r->at, &length);
 	if (text == NULL)
 		return -1;
-	n = scan_envelope(text, length);
-	if (n == 0) {
+	if (r->envelope == 0)
+		r->envelope = scan_envelope(text, length);
+	if (r->envelope == 0) {
 		errno = EINVAL;
 		return -1;
 	}
 	r->kept = length < sizeof(r->start) ? length : sizeof(r->start);
 	memcpy(r->start, text, r->kept);
-	*envelope = (uint16_t)n;
+	n = r->envelope;
 	r->at += n;
 	if (text[n - 1] == '\n')
 		n -= text[n - 2] == '\r' ? 2 : 1;
-	scan_head_init(r->head, crypto, text, n);
+	scan_head_init(&r->head, r->crypto, text, n);
 	return 0;
 }
 
@@ -54,12 +44,12 @@ scan_read_lines(struct scan_reader *r, const char *text, size_t length,
 	size_t done = 0, n;
 	const char *lf;
 
-	while (*more && done < length &&
-	    (last || length - done >= SCAN_AHEAD)) {
+	while (
+	    *more && done < length && (last || length - done >= SCAN_AHEAD)) {
 		lf = memchr(text + done, '\n', length - done);
 		n = lf == NULL ? length - done : (size_t)(lf - text) + 1 - done;
 		if (*starts)
-			*more = scan_head_put(r->head, text + done, n);
+			*more = scan_head_put(&r->head, text + done, n);
 		*starts = lf != NULL;
 		done += n;
 	}
@@ -67,22 +57,23 @@ scan_read_lines(struct scan_reader *r, const char *text, size_t length,
 }
 
 static int
-scan_read_header(struct scan_reader *r)
+scan_read_header(struct scan_reader *r, struct wire_count *count)
 {
 	bool starts = true, more = true;
 	const char *text;
 	size_t length, n;
 
-	wire_count_init(&r->count);
+	wire_count_init(count);
 	while (more) {
-		text = scan_window_at(r->window, r->at, &length);
+		text = scan_window_at(&r->window, r->at, &length);
 		if (text == NULL)
 			return -1;
 		if (length == 0)
 			break;
 		n = scan_read_lines(r, text, length,
-		    scan_window_last(r->window, r->at, length), &starts, &more);
-		wire_count_put(&r->count, text, n);
+		    scan_window_last(&r->window, r->at, length), &starts,
+		    &more);
+		wire_count_put(count, text, n);
 		r->at += n;
 	}
 	return 0;
@@ -90,28 +81,28 @@ scan_read_header(struct scan_reader *r)
 
 /* Up to the next message or the end; *trail: octets of an empty line there. */
 static int
-scan_read_body(struct scan_reader *r, size_t *trail)
+scan_read_body(struct scan_reader *r, struct wire_count *count, size_t *trail)
 {
 	uint64_t body = r->at;
 	const char *text;
 	size_t length, limit, n;
 
-	wire_count_init(&r->count);
+	wire_count_init(count);
+	r->envelope = 0;
 	*trail = 0;
 	for (;;) {
-		text = scan_window_at(r->window, r->at, &length);
+		text = scan_window_at(&r->window, r->at, &length);
 		if (text == NULL)
 			return -1;
 		if (length == 0)
 			break;
 		limit = length;
-		if (!scan_window_last(r->window, r->at, length))
+		if (!scan_window_last(&r->window, r->at, length))
 			limit -= SCAN_AHEAD - 1;
-		n = scan_find(text, limit, length);
-		wire_count_put(&r->count, text, n);
+		n = scan_find(text, limit, length, count, &r->envelope);
 		r->at += n;
 		text += n;
-		if (n < limit)
+		if (r->envelope > 0)
 			break;
 	}
 	if (r->at > body)
@@ -120,34 +111,31 @@ scan_read_body(struct scan_reader *r, size_t *trail)
 }
 
 int
-scan_text(struct scan_window *window, struct scan_head *head,
-    const struct crypto *crypto, uint64_t place, struct view_message *message,
-    uint64_t *next, bool *internal)
+scan_text(struct scan_reader *r, struct view_message *message, bool *internal)
 {
-	struct scan_reader r = {.window = window, .head = head, .at = place};
-	uint64_t start, body, octets;
+	struct wire_count header, count;
+	uint64_t start, body;
 	size_t trail;
 
 	memset(message, 0, sizeof(*message));
-	message->place = place;
-	if (scan_read_envelope(&r, crypto, &message->envelope) == -1)
+	message->place = r->at;
+	if (scan_read_envelope(r) == -1)
 		return -1;
-	start = r.at;
-	if (scan_read_header(&r) == -1)
+	message->envelope = (uint16_t)r->envelope;
+	start = r->at;
+	if (scan_read_header(r, &header) == -1)
 		return -1;
-	body = r.at;
-	octets = wire_count_end(&r.count);
-	if (scan_read_body(&r, &trail) == -1)
+	body = r->at;
+	if (scan_read_body(r, &count, &trail) == -1)
 		return -1;
-	message->length = r.at - trail - start;
+	message->length = r->at - trail - start;
 	message->body = body - start;
 	/* An empty line counts two, whatever ends it. */
-	message->octets = wire_count_end(&r.count) - (trail > 0 ? 2 : 0);
-	if (scan_head_end(head, message->octets, message->digest) == -1)
+	message->octets = wire_count_end(&count) - (trail > 0 ? 2 : 0);
+	if (scan_head_end(&r->head, message->octets, message->digest) == -1)
 		return -1;
-	message->octets += octets;
-	message->check = view_check(r.start, view_check_length(message));
-	*next = r.at;
-	*internal = head->internal_mark && head->internal_subject;
+	message->octets += wire_count_end(&header);
+	message->check = view_check(r->start, view_check_length(message));
+	*internal = r->head.internal_mark && r->head.internal_subject;
 	return 0;
 }

@@ -53,8 +53,8 @@ scan_window_move(struct scan_window *window, uint64_t at)
 	want = window->size - keep;
 	if (left < want)
 		want = (size_t)left;
-	got = pread_full(window->file, window->octets + keep, want,
-	    window->base + keep);
+	got = pread_full(
+	    window->file, window->octets + keep, want, window->base + keep);
 	if (got == -1)
 		return -1;
 	if ((size_t)got < want) {

@@ -30,9 +30,9 @@ struct scanner_job {
 };
 
 struct scanner_result {
-	int error;              /* errno, or 0 */
+	int error; /* errno, or 0 */
 	uint32_t reserved;
-	uint64_t size;          /* of the view */
+	uint64_t size; /* of the view */
 	struct view_message message;
 };
 
@@ -42,7 +42,10 @@ enum { SCANNER_FILE, SCANNER_PIPE, SCANNER_OUT, SCANNER_DESCRIPTORS };
  * The mailbox is descriptor 3, and what writes may only go to the pipe and
  * the view.  mmap and mremap are malloc's.
  */
-#define SCANNER_TO(call, which) {call, 0, UINT32_MAX, 3 + (which)}
+#define SCANNER_TO(call, which)                                                \
+	{                                                                      \
+		call, 0, UINT32_MAX, 3 + (which)                               \
+	}
 
 /* clang-format off */
 static const struct filter_rule scanner_rules[] = {
@@ -86,8 +89,8 @@ scanner_run(const struct scanner_job *job, int to)
 
 	memset(&result, 0, sizeof(result));
 	platform_hide();
-	if (filter_descriptors(keep, job->out == -1 ? SCANNER_OUT :
-	    SCANNER_DESCRIPTORS) == -1)
+	if (filter_descriptors(
+		keep, job->out == -1 ? SCANNER_OUT : SCANNER_DESCRIPTORS) == -1)
 		_exit(1);
 	/* It opens files: before the filter. */
 	crypto = crypto_load();
@@ -152,8 +155,9 @@ scanner_do(struct lock *lock, const struct scanner_job *job,
 	if (pid == 0)
 		scanner_run(job, ends[1]);
 	close(ends[1]);
-	failed = pid == -1 ? -1 :
-	    scanner_result(lock, pid, ends[0], result, &status);
+	failed = pid == -1
+	    ? -1
+	    : scanner_result(lock, pid, ends[0], result, &status);
 	why = strerror(errno);
 	close(ends[0]);
 	if (failed == 0)
@@ -170,8 +174,7 @@ scanner_do(struct lock *lock, const struct scanner_job *job,
 
 /* A scanner's errno as words and a code. */
 static void
-scanner_failed(const struct lock *lock, int number,
-    struct mailbox_error *error)
+scanner_failed(const struct lock *lock, int number, struct mailbox_error *error)
 {
 	switch (number) {
 	case EINVAL:
@@ -181,8 +184,7 @@ scanner_failed(const struct lock *lock, int number,
 	case EFBIG:
 		mailbox_fail(error, CODE_PERMANENT,
 		    "mailbox has too many messages",
-		    "%s: more than %u messages", lock->path,
-		    VIEW_MESSAGES_MAX);
+		    "%s: more than %u messages", lock->path, VIEW_MESSAGES_MAX);
 		break;
 	case ESTALE:
 		mailbox_fail(error, CODE_TEMPORARY, "mailbox has changed",
@@ -228,8 +230,8 @@ enum channel_code
 scanner_message(struct lock *lock, uint64_t place, uint64_t end,
     struct view_message *message, struct mailbox_error *error)
 {
-	struct scanner_job job = {.file = lock->file, .out = -1,
-	    .place = place, .end = end};
+	struct scanner_job job = {
+	    .file = lock->file, .out = -1, .place = place, .end = end};
 	struct scanner_result result;
 
 	if (scanner_do(lock, &job, &result, error) == -1)

@@ -73,8 +73,8 @@ state_name(char dst[STATE_NAME + 1], const char *path)
 }
 
 void
-state_file(const struct state_place *place, const char *suffix,
-    char dst[STATE_FILE])
+state_file(
+    const struct state_place *place, const char *suffix, char dst[STATE_FILE])
 {
 	/* Both lengths are known: nothing is cut. */
 	text_cut(dst, STATE_FILE, "%s%s", place->name, suffix);
@@ -125,8 +125,8 @@ state_place_given(struct state *state, int folder, const struct path *path)
 
 /* The folder beside the mailbox; made when make. */
 static int
-state_place_beside(struct state *state, int directory, bool make,
-    const struct path *path)
+state_place_beside(
+    struct state *state, int directory, bool make, const struct path *path)
 {
 	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	int fd = openat(directory, STATE_FOLDER, flags);
@@ -177,8 +177,8 @@ state_place_lock(struct state_place *place, char *holder, size_t size)
 	    0600);
 	if (fd == -1)
 		return -1;
-	if (fstat(fd, &st) == 0 && (!S_ISREG(st.st_mode) ||
-	    st.st_uid != geteuid()))
+	if (fstat(fd, &st) == 0 &&
+	    (!S_ISREG(st.st_mode) || st.st_uid != geteuid()))
 		errno = EPERM;
 	else if (state_kernel_lock(fd) == 0) {
 		place->lock = fd;
@@ -200,9 +200,9 @@ state_place_sign(const struct state_place *place, const char *peer)
 {
 	char line[256];
 
-	if (text_print(line, sizeof(line), "%ld %.128s %lld\n",
-	    (long)getpid(), peer != NULL && peer[0] != '\0' ? peer : "-",
-	    (long long)time(NULL)) == -1 ||
+	if (text_print(line, sizeof(line), "%ld %.128s %lld\n", (long)getpid(),
+		peer != NULL && peer[0] != '\0' ? peer : "-",
+		(long long)time(NULL)) == -1 ||
 	    pwrite_full(place->lock, line, strlen(line), 0) == -1 ||
 	    ftruncate(place->lock, (off_t)strlen(line)) == -1)
 		(void)!ftruncate(place->lock, 0);
@@ -210,8 +210,7 @@ state_place_sign(const struct state_place *place, const char *peer)
 
 /* "PID PEER UNIXTIME\n", if it is that. */
 static void
-state_in_use(const struct path *path, char *holder,
-    struct mailbox_error *error)
+state_in_use(const struct path *path, char *holder, struct mailbox_error *error)
 {
 	char *peer = strchr(holder, ' ');
 	char *since = peer != NULL ? strchr(peer + 1, ' ') : NULL;
@@ -262,8 +261,8 @@ state_lock(struct state *state, const struct path *path, const char *peer,
 
 again:
 	for (i = 0; i < state->count; i++) {
-		if (state_place_lock(&state->place[i], holder,
-		    sizeof(holder)) == 0)
+		if (state_place_lock(
+			&state->place[i], holder, sizeof(holder)) == 0)
 			continue;
 		if (errno == EAGAIN) {
 			state_unlock(state);
@@ -292,8 +291,8 @@ state_open(struct state *state, int folder, int directory,
 	int given = 0, beside;
 
 	memset(state, 0, sizeof(*state));
-	if (folder != -1 && (given = state_place_given(state, folder,
-	    path)) == -1)
+	if (folder != -1 &&
+	    (given = state_place_given(state, folder, path)) == -1)
 		mailbox_warn(error, "%s: state folder is not usable: %s",
 		    path->path, strerror(errno));
 	beside = state_place_beside(state, directory, make, path);

@@ -8,14 +8,14 @@
 #include "error.h"
 #include "path.h"
 
-#define STATE_NAME 240          /* octets of an escaped path, without NUL */
+#define STATE_NAME 240 /* octets of an escaped path, without NUL */
 #define STATE_FILE (STATE_NAME + 16) /* with a suffix and the NUL */
 #define STATE_PLACES 2
 
 /* One folder of state. */
 struct state_place {
-	int folder;             /* a descriptor of ours */
-	int lock;               /* of the session lock, held; -1: not made */
+	int folder; /* a descriptor of ours */
+	int lock; /* of the session lock, held; -1: not made */
 	char name[STATE_NAME + 1]; /* the mailbox's; to it come suffixes */
 };
 
@@ -41,8 +41,8 @@ enum channel_code state_open(struct state *state, int folder, int directory,
 bool state_writable(const struct state *state);
 
 /* The name of a place's file with this suffix (".journal"). */
-void state_file(const struct state_place *place, const char *suffix,
-    char dst[STATE_FILE]);
+void state_file(
+    const struct state_place *place, const char *suffix, char dst[STATE_FILE]);
 
 /* Gives the session lock back. */
 void state_close(struct state *state);

@@ -12,8 +12,8 @@
 
 #include "crypto.h"
 
-#define CRYPTO_QUIET \
-	(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT | \
+#define CRYPTO_QUIET                                                           \
+	(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT |                \
 	    OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS)
 
 extern const struct crypto pop3d_crypto;
@@ -41,8 +41,7 @@ crypto_context(void)
 }
 
 static int
-crypto_sha256(
-    const void *octets, size_t length, uint8_t digest[CRYPTO_SHA256])
+crypto_sha256(const void *octets, size_t length, uint8_t digest[CRYPTO_SHA256])
 {
 	EVP_MD_CTX *context = crypto_context();
 

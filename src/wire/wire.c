@@ -40,8 +40,8 @@ wire_line_ends(const char *text)
 
 	for (i = 0; i < BLOCK; i += 16) {
 		memcpy(&v, text + i, sizeof(v));
-		mask |= (uint64_t)(uint32_t)_mm_movemask_epi8(
-			    _mm_cmpeq_epi8(v, lf))
+		mask |=
+		    (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, lf))
 		    << i;
 	}
 	return mask;
@@ -150,8 +150,8 @@ wire_put(struct wire *wire, char *dst, size_t size, const char *text,
 	if (length == 0)
 		return 0;
 	n = wire_put_blocks(wire, dst, size, text, length, taken);
-	n += wire_put_octets(wire, dst + n, size - n, text + *taken,
-	    length - *taken, &more);
+	n += wire_put_octets(
+	    wire, dst + n, size - n, text + *taken, length - *taken, &more);
 	*taken += more;
 	return n;
 }

@@ -2,8 +2,9 @@
  * wire_count.c - how many octets a text has on the wire.
  *
  * Every session counts the whole mailbox once, so this runs at the speed of
- * memory: each octet is compared as one of 16, and the hits are summed in
- * octets, which hold 255 of them.
+ * memory: octets are compared 64 at a time, and the hits are summed in octets,
+ * which hold 255 of them.  Looking for lines in the same pass costs a fourth
+ * of what a second pass does.
  */
 
 #include <string.h>
@@ -11,9 +12,12 @@
 #include "wire.h"
 
 #define LANES 16
-#define ROUNDS 255 /* until an octet of the sum is full */
+#define BLOCK (4 * LANES)
+#define ROUNDS 255 /* blocks until an octet of a sum may be full */
 
 typedef unsigned char octets_v __attribute__((vector_size(LANES)));
+typedef uint64_t words_v __attribute__((vector_size(LANES)));
+typedef uint16_t pairs_v __attribute__((vector_size(LANES)));
 
 void
 wire_count_init(struct wire_count *count)
@@ -32,57 +36,131 @@ wire_load(const char *text)
 }
 
 static uint64_t
-wire_sum(octets_v v)
+wire_sum(octets_v a, octets_v b, octets_v c, octets_v d)
 {
-	uint64_t sum = 0;
+	const pairs_v low = (pairs_v){0} + 0xff;
+	pairs_v sum = {0};
+	uint64_t total = 0;
 	size_t i;
 
-	for (i = 0; i < LANES; i++)
-		sum += v[i];
-	return sum;
+	sum += ((pairs_v)a & low) + ((pairs_v)a >> 8);
+	sum += ((pairs_v)b & low) + ((pairs_v)b >> 8);
+	sum += ((pairs_v)c & low) + ((pairs_v)c >> 8);
+	sum += ((pairs_v)d & low) + ((pairs_v)d >> 8);
+	for (i = 0; i < LANES / 2; i++)
+		total += sum[i];
+	return total;
 }
 
-/* LFs among 4 * LANES * rounds octets of text that have no CR before them. */
-static uint64_t
-wire_count_blocks(const char *text, size_t rounds)
-{
-	octets_v a = {0}, b = {0}, c = {0}, d = {0};
+/* What is looked for, in text that is seen up to end. */
+struct wire_search {
+	const char *prefix;
+	size_t length;
+	const char *end;
+};
 
-	/* A comparison yields -1 where it holds, so it is subtracted. */
-	for (; rounds > 0; rounds--, text += 4 * LANES) {
-		a -= (octets_v)((wire_load(text) == '\n') &
-		    (wire_load(text - 1) != '\r'));
-		b -= (octets_v)((wire_load(text + LANES) == '\n') &
-		    (wire_load(text + LANES - 1) != '\r'));
-		c -= (octets_v)((wire_load(text + 2 * LANES) == '\n') &
-		    (wire_load(text + 2 * LANES - 1) != '\r'));
-		d -= (octets_v)((wire_load(text + 3 * LANES) == '\n') &
-		    (wire_load(text + 3 * LANES - 1) != '\r'));
+/*
+ * -1 in each octet of text that is a LF with no CR before it; and *hits has
+ * those that are first, with a LF before them.
+ */
+static octets_v
+wire_bare(const char *text, octets_v first, octets_v *hits)
+{
+	octets_v octets = wire_load(text), before = wire_load(text - 1);
+
+	*hits |= (octets_v)((octets == first) & (before == '\n'));
+	return (octets_v)((octets == '\n') & (before != '\r'));
+}
+
+static bool
+wire_begins(const struct wire_search *search, const char *text)
+{
+	return text[-1] == '\n' && search->length > 0 &&
+	    *text == *search->prefix &&
+	    (size_t)(search->end - text) >= search->length &&
+	    memcmp(text, search->prefix, search->length) == 0;
+}
+
+static bool
+wire_block_has(const struct wire_search *search, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < BLOCK; i++)
+		if (wire_begins(search, text + i))
+			return true;
+	return false;
+}
+
+/*
+ * Blocks of text up to one with a line that is looked for, at most ROUNDS:
+ * their octets, and *bare has grown by their bare LFs.
+ */
+static size_t
+wire_count_blocks(const struct wire_search *search, const char *text,
+    size_t length, uint64_t *bare)
+{
+	const octets_v first = (octets_v){0} + (unsigned char)*search->prefix;
+	octets_v a = {0}, b = {0}, c = {0}, d = {0}, e, f, g, h, hits;
+	const char *s = text;
+	size_t rounds;
+
+	for (rounds = 0; rounds < ROUNDS && length >= BLOCK; rounds++) {
+		hits = (octets_v){0};
+		e = wire_bare(s, first, &hits);
+		f = wire_bare(s + LANES, first, &hits);
+		g = wire_bare(s + 2 * LANES, first, &hits);
+		h = wire_bare(s + 3 * LANES, first, &hits);
+		if ((((words_v)hits)[0] | ((words_v)hits)[1]) != 0 &&
+		    wire_block_has(search, s))
+			break;
+		a -= e;
+		b -= f;
+		c -= g;
+		d -= h;
+		s += BLOCK;
+		length -= BLOCK;
 	}
-	return wire_sum(a) + wire_sum(b) + wire_sum(c) + wire_sum(d);
+	*bare += wire_sum(a, b, c, d);
+	return (size_t)(s - text);
+}
+
+static size_t
+wire_count_run(struct wire_count *count, const char *s, size_t limit,
+    const struct wire_search *search)
+{
+	uint64_t bare;
+	size_t i = 1, n;
+
+	if (limit == 0)
+		return 0;
+	bare = s[0] == '\n' && count->last != '\r';
+	do {
+		n = wire_count_blocks(search, s + i, limit - i, &bare);
+		i += n;
+	} while (n == ROUNDS * BLOCK);
+	for (; i < limit && !wire_begins(search, s + i); i++)
+		bare += s[i] == '\n' && s[i - 1] != '\r';
+	count->octets += i + bare;
+	count->last = (unsigned char)s[i - 1];
+	return i;
 }
 
 void
 wire_count_put(struct wire_count *count, const void *text, size_t length)
 {
-	const char *s = text;
-	uint64_t bare;
-	size_t i, rounds;
+	struct wire_search none = {"", 0, NULL};
 
-	if (length == 0)
-		return;
-	bare = s[0] == '\n' && count->last != '\r';
-	i = 1;
-	while ((rounds = (length - i) / (4 * LANES)) > 0) {
-		if (rounds > ROUNDS)
-			rounds = ROUNDS;
-		bare += wire_count_blocks(s + i, rounds);
-		i += rounds * 4 * LANES;
-	}
-	for (; i < length; i++)
-		bare += s[i] == '\n' && s[i - 1] != '\r';
-	count->octets += length + bare;
-	count->last = (unsigned char)s[length - 1];
+	(void)wire_count_run(count, text, length, &none);
+}
+
+size_t
+wire_count_line(struct wire_count *count, const char *text, size_t limit,
+    size_t length, const char *prefix)
+{
+	struct wire_search search = {prefix, strlen(prefix), text + length};
+
+	return wire_count_run(count, text, limit, &search);
 }
 
 uint64_t

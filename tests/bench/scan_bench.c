@@ -105,10 +105,11 @@ bench_make(uint64_t total, size_t least, size_t most)
 	/* Sizes spread evenly over their logarithm, as mail's do. */
 	for (i = 0; (uint64_t)ftello(out) < total; i++)
 		bench_message(out, i,
-		    least + (bench_random(64) == 0
-				    ? bench_random((uint32_t)(most - least + 1))
-				    : bench_random((uint32_t)((most - least) / 16 +
-					1))));
+		    least +
+			(bench_random(64) == 0
+				? bench_random((uint32_t)(most - least + 1))
+				: bench_random(
+				      (uint32_t)((most - least) / 16 + 1))));
 	if (fclose(out) != 0) {
 		perror(path);
 		exit(1);
@@ -133,8 +134,8 @@ bench_read(int fd, uint64_t size)
 }
 
 static double
-bench_scan(int fd, const struct view_stamp *stamp,
-    const struct crypto *crypto, int out, size_t window)
+bench_scan(int fd, const struct view_stamp *stamp, const struct crypto *crypto,
+    int out, size_t window)
 {
 	double start = bench_now();
 	uint64_t size;
@@ -201,7 +202,7 @@ main(int argc, char **argv)
 	}
 	bench_run("500 MB, 4 KiB to 1 MiB",
 	    bench_make(500000000, 4096, 1048576), crypto, window);
-	bench_run("4 KiB each",
-	    bench_make(100000 * 4160, 4096, 4096), crypto, window);
+	bench_run("4 KiB each", bench_make(100000 * 4160, 4096, 4096), crypto,
+	    window);
 	return 0;
 }

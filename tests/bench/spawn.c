@@ -1,9 +1,10 @@
 /*
  * spawn log program arguments - start it with a pipe on standard input and one
- * on standard output, what it says on standard error goes to log; ask STAT, and print the seconds from before the fork until
- * the reply's last octet, the messages and octets that it told, and (sampled
- * between reply and QUIT, so outside the time) VmHWM of every process below,
- * summed: the peak of the whole, shared pages counted in each.
+ * on standard output (what it says on standard error goes to log), ask STAT,
+ * and print the seconds from before the fork until the reply's last octet, the
+ * messages and octets that it told, and (sampled between reply and QUIT, so
+ * outside the time) VmHWM of every process below, summed: the peak of the
+ * whole, shared pages counted in each.
  *
  * spawn -r file - one pass of read(2) over it, 1 MiB at a time, in this
  * process; prints the seconds and the octets.

@@ -38,6 +38,7 @@ static struct octets objects[OBJECTS];  /* 0: the file */
 static int object_count, op_object[FAULT_OPS];
 static int names[WORLD_NAMES];
 static bool file_synced;                /* and it did not fail */
+static size_t loose_op;                 /* the delivery that nobody synced */
 
 static uint64_t
 inode_of(int fd)
@@ -260,6 +261,8 @@ power_off(struct world *world, int mode)
 		if (fault_state->ops[i].failed)
 			break;
 		file_synced = true;
+		if (i > loose_op)
+			world->loose = 0;
 	}
 	open = replay_files(mode);
 	replay_names(world, mode);
@@ -384,7 +387,8 @@ power_once(struct world *world, const struct scenario *scenario)
 
 /* One process after another, mail between them, and then no power. */
 static void
-sessions(struct world *world, int *may_be, bool first, long at, long next)
+sessions(struct world *world, int *may_be, bool first, bool last, long at,
+    long next)
 {
 	struct outcome outcome;
 	const struct fault *fault = dice(3) == 0 ? &sync_fails : &kill_before;
@@ -393,13 +397,19 @@ sessions(struct world *world, int *may_be, bool first, long at, long next)
 		outcome = world_remove(world, fault,
 		    fault == &sync_fails ? at % 12 + 1 : at);
 		*may_be = after_remove(&outcome);
-		if (outcome.begun || world_has(world, world_names[0]))
+		if (world_has(world, world_names[0]))
 			file_synced = true;
 	}
 	for (uint32_t n = first ? dice(3) : 1; n > 0; n--) {
 		if (file_synced && dice(2) == 0)
 			world_deliver(world, (enum delivery)dice(DELIVERIES));
 		fault = dice(4) == 0 ? &sync_fails : &kill_before;
+		if (file_synced && last && n == 1 && dice(3) == 0) {
+			/* And no failure: that may well lose it. */
+			fault = &kill_before;
+			loose_op = fault_state->op_count;
+			world_deliver_loosely(world);
+		}
 		outcome = world_finish(world, fault,
 		    fault == &sync_fails ? next % 12 + 1 : next);
 		if (!outcome.killed && outcome.result == 0 &&
@@ -425,7 +435,8 @@ power_often(struct world *world, const struct scenario *scenario, long runs)
 		may_be = 0;
 		for (uint32_t n = 0, losses = 1 + dice(3); n < losses; n++) {
 			next = 1 + dice(50);
-			sessions(world, &may_be, n == 0, at, next);
+			sessions(world, &may_be, n == 0, n + 1 == losses, at,
+			    next);
 			mode = (int)dice(MODE_ONE + 6);
 			(void)power_off(world, mode);
 			power_on(world);
@@ -443,7 +454,7 @@ power_run(struct world *world, const struct scenario *scenario, bool full)
 {
 	long points = power_once(world, scenario);
 
-	points += power_often(world, scenario, full ? 30000 : 600);
+	points += power_often(world, scenario, full ? 30000 : 1000);
 	fault_state->log = false;
 	return points;
 }

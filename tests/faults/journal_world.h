@@ -33,7 +33,7 @@ enum delivery {
 	DELIVERIES
 };
 
-/* What a call of the journal's, in a child, came to. */
+/* What a call of the journal's came to. */
 struct outcome {
 	bool killed;
 	int result, error;
@@ -42,7 +42,7 @@ struct outcome {
 	long calls;
 };
 
-/* What to do to a child. */
+/* What to do to it. */
 struct fault {
 	enum fault_kind kind;
 	int error;
@@ -63,6 +63,7 @@ struct world {
 	const struct scenario *scenario;
 	int directory, file;
 	struct octets before, after, added, now;
+	size_t loose;           /* the last of added that power may take */
 	struct outcome *shared;
 };
 
@@ -78,10 +79,13 @@ void world_close(struct world *world);
 /* The scenario's file as it was before, and no journal. */
 void world_reset(struct world *world, const struct scenario *scenario);
 
-/* Append to the file and to what is expected; *length octets at most. */
+/* Append to the file and to what is expected, and sync it. */
 void world_deliver(struct world *world, enum delivery delivery);
 
-/* In a child, with fault at its call of that number (0: none). */
+/* As a deliverer would that does not sync: world->loose octets. */
+void world_deliver_loosely(struct world *world);
+
+/* With fault (NULL: none) at its call of that number; in a child if need be. */
 struct outcome world_remove(struct world *world, const struct fault *fault,
     long at);
 struct outcome world_finish(struct world *world, const struct fault *fault,

@@ -20,8 +20,8 @@ dotlock_new(void)
 
 /* A lock by somebody. */
 static void
-dotlock_by(long pid, const char *host, const char *boot, const char *space,
-    int age)
+dotlock_by(
+    long pid, const char *host, const char *boot, const char *space, int age)
 {
 	char content[1024];
 
@@ -55,17 +55,19 @@ test_take(void)
 	    (long)getpid(), dot.self.host, dot.self.boot, dot.self.space);
 	ok(world_is("box.lock", content), "it says whose it is");
 	ok(lstat("box.lock", &st) == 0 && (st.st_mode & 0777) == 0644 &&
-	    st.st_nlink == 1, "everybody may read it; one name");
+		st.st_nlink == 1,
+	    "everybody may read it; one name");
 	ok(world_count("\\.pop3d-") == 0, "no private file stays");
 	ok(dotlock_init(&other, dot.directory, "box") == 0 &&
-	    dotlock_take(&other) == -1 && errno == EAGAIN,
+		dotlock_take(&other) == -1 && errno == EAGAIN,
 	    "a second holder is refused");
 	ok(strncmp(other.holder, "pid ", 4) == 0, "the holder is told: %s",
 	    other.holder);
 	ok(world_count("\\.pop3d-") == 0, "no private file stays then");
 	world_age("box.lock", 100);
 	ok(dotlock_refresh(&dot) == 0 && lstat("box.lock", &st) == 0 &&
-	    time(NULL) - st.st_mtime < 5, "refresh makes it new");
+		time(NULL) - st.st_mtime < 5,
+	    "refresh makes it new");
 	dotlock_drop(&dot);
 	ok(!world_there("box.lock"), "drop removes it");
 	dotlock_drop(&dot);
@@ -83,7 +85,8 @@ test_taken_from_us(void)
 	ok(dotlock_refresh(&dot) == -1 && errno == ESTALE,
 	    "refresh notices it");
 	ok(dotlock_init(&other, dot.directory, "box") == 0 &&
-	    dotlock_take(&other) == 0, "and makes his own");
+		dotlock_take(&other) == 0,
+	    "and makes his own");
 	ok(dotlock_refresh(&dot) == -1 && errno == ESTALE,
 	    "which we do not refresh");
 	dotlock_drop(&dot);
@@ -134,16 +137,20 @@ static void
 test_strange(void)
 {
 	ok(mkdir("box.lock", 0700) == 0 && dotlock_take(&dot) == -1 &&
-	    errno == EAGAIN, "a directory of that name holds");
+		errno == EAGAIN,
+	    "a directory of that name holds");
 	world_age("box.lock", 4000);
-	ok(dotlock_take(&dot) == -1 && errno == EAGAIN && world_there("box.lock"),
+	ok(dotlock_take(&dot) == -1 && errno == EAGAIN &&
+		world_there("box.lock"),
 	    "for ever");
 	(void)rmdir("box.lock");
 	ok(mkfifo("box.lock", 0600) == 0 && dotlock_take(&dot) == -1 &&
-	    errno == EAGAIN, "a FIFO does not hang us");
+		errno == EAGAIN,
+	    "a FIFO does not hang us");
 	(void)unlink("box.lock");
 	ok(symlink("/nowhere", "box.lock") == 0 && dotlock_take(&dot) == -1 &&
-	    errno == EAGAIN, "a symlink holds, and is not followed");
+		errno == EAGAIN,
+	    "a symlink holds, and is not followed");
 	world_age("box.lock", 4000);
 	ok(dotlock_take(&dot) == 0, "a stale one is removed");
 	dotlock_drop(&dot);
@@ -156,8 +163,8 @@ test_refused(void)
 		ok(1, "not as root # SKIP root may write everywhere");
 		return;
 	}
-	ok(chmod(".", 0500) == 0 && dotlock_take(&dot) == -1 &&
-	    errno == EACCES, "a folder that is not ours to write: EACCES");
+	ok(chmod(".", 0500) == 0 && dotlock_take(&dot) == -1 && errno == EACCES,
+	    "a folder that is not ours to write: EACCES");
 	(void)chmod(".", 0700);
 }
 

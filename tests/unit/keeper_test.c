@@ -74,7 +74,7 @@ test_requests(const char *folder, uid_t uid, gid_t gid)
 	    "another is refused");
 	world_age(lock, 100);
 	ok(keeper_ask(&one, CH_REFRESH, &record) == CODE_OK &&
-	    lstat(lock, &st) == 0 && time(NULL) - st.st_mtime < 5,
+		lstat(lock, &st) == 0 && time(NULL) - st.st_mtime < 5,
 	    "refreshed");
 	ok(keeper_ask(&one, CH_DROP, &record) == CODE_OK && !world_there(lock),
 	    "dropped");
@@ -88,7 +88,7 @@ test_requests(const char *folder, uid_t uid, gid_t gid)
 	world_age(lock, 400);
 	ok(keeper_ask(&one, CH_TAKE, &record) == CODE_OK, "until it is stale");
 	ok(keeper_ask(&one, CH_PASSWORD, &record) == -1 &&
-	    keeper_end(&one) == 0 && !world_there(lock),
+		keeper_end(&one) == 0 && !world_there(lock),
 	    "a request that is none ends it");
 }
 
@@ -128,23 +128,27 @@ test_lock(const char *folder, uid_t uid, gid_t gid)
 	file = open(path, O_RDWR | O_CLOEXEC);
 	directory = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	keeper_start(&keeper, folder, uid, gid);
-	ok(lock_init(&lock, 3, directory, "box", path, keeper.channel,
-	    &error) == 0 && lock_take(&lock, file, true, 0, &error) == 0 &&
-	    lock_refresh(&lock) == 0, "a lock with a keeper");
+	ok(lock_init(
+	       &lock, 3, directory, "box", path, keeper.channel, &error) == 0 &&
+		lock_take(&lock, file, true, 0, &error) == 0 &&
+		lock_refresh(&lock) == 0,
+	    "a lock with a keeper");
 	lock_drop(&lock);
 	(void)strcat(path, ".lock");
 	ok(!world_there(path), "given back");
 	world_put(path, "7\nelsewhere\nx\ny\n", O_EXCL);
 	ok(lock_take(&lock, file, true, 0, &error) == -1 &&
-	    error.code == CODE_IN_USE &&
-	    strstr(error.log, "dotlock is held by") != NULL, "%s", error.log);
+		error.code == CODE_IN_USE &&
+		strstr(error.log, "dotlock is held by") != NULL,
+	    "%s", error.log);
 	(void)unlink(path);
 	(void)kill(keeper.pid, SIGKILL);
 	(void)keeper_end(&keeper);
 	lock.keeper = open("/dev/null", O_RDWR);
 	ok(lock_take(&lock, file, true, 0, &error) == -1 &&
-	    error.code == CODE_TEMPORARY &&
-	    strstr(error.log, "keeper is gone") != NULL, "%s", error.log);
+		error.code == CODE_TEMPORARY &&
+		strstr(error.log, "keeper is gone") != NULL,
+	    "%s", error.log);
 	close(lock.keeper);
 	close(file);
 	close(directory);
@@ -198,7 +202,8 @@ test_spool(void)
 	ok(keeper_end(&keeper) == 0, "and ends well");
 	keeper_start(&keeper, "spool", 0, mail);
 	ok(keeper_ask(&keeper, CH_TAKE, &record) == -1 &&
-	    keeper_end(&keeper) != 0, "never as root");
+		keeper_end(&keeper) != 0,
+	    "never as root");
 }
 
 int

@@ -12,14 +12,14 @@ static int folder;
 
 /* A lock on "box" of these kinds; NULL error texts are checked by callers. */
 static int
-lock_get(struct lock *lock, unsigned kinds, int64_t ms,
-    struct mailbox_error *error)
+lock_get(
+    struct lock *lock, unsigned kinds, int64_t ms, struct mailbox_error *error)
 {
 	int file = open("box", O_RDWR | O_CLOEXEC);
 
 	memset(error, 0, sizeof(*error));
 	if (lock_init(lock, kinds, folder, "box", world_path("box"), -1,
-	    error) == 0 &&
+		error) == 0 &&
 	    lock_take(lock, file, true, clock_ms() + ms, error) == 0)
 		return 0;
 	close(file);
@@ -63,7 +63,8 @@ test_kinds(void)
 
 	for (i = 0; i < 8; i++) {
 		ok(lock_get(&lock, (unsigned)i, 0, &error) == 0 &&
-		    lock.held == i, "locks %zu: taken", i);
+			lock.held == i,
+		    "locks %zu: taken", i);
 		for (j = 0; j < 3; j++)
 			ok(lock_seen(kinds[j]) == ((i & kinds[j]) != 0),
 			    "others see kind %zu as they should", j);
@@ -83,8 +84,8 @@ test_busy(unsigned kind, const char *name)
 	int64_t start;
 
 	if (world_child(&child) == 0) {
-		world_child_ready(&child,
-		    lock_get(&lock, kind, 0, &error) == 0 ? 'y' : 'n');
+		world_child_ready(
+		    &child, lock_get(&lock, kind, 0, &error) == 0 ? 'y' : 'n');
 		lock_end(&lock);
 		_exit(0);
 	}
@@ -96,8 +97,9 @@ test_busy(unsigned kind, const char *name)
 	ok(start >= 400 && start < 3000, "after the time given: %ld ms",
 	    (long)start);
 	ok(strcmp(error.text, "mailbox is locked by another program") == 0 &&
-	    strstr(error.log, name) != NULL &&
-	    strstr(error.log, "box") != NULL, "log: %s", error.log);
+		strstr(error.log, name) != NULL &&
+		strstr(error.log, "box") != NULL,
+	    "log: %s", error.log);
 	ok(kind == LOCK_FLOCK || strstr(error.log, "pid ") != NULL,
 	    "the holder is named");
 	ok(kind == LOCK_FCNTL || !lock_seen(LOCK_FCNTL),
@@ -146,8 +148,8 @@ test_killed(void)
 	struct lock lock;
 
 	if (world_child(&child) == 0) {
-		world_child_ready(&child,
-		    lock_get(&lock, 7, 0, &error) == 0 ? 'y' : 'n');
+		world_child_ready(
+		    &child, lock_get(&lock, 7, 0, &error) == 0 ? 'y' : 'n');
 		_exit(0);
 	}
 	ok(world_child_wait(&child) == 'y', "a process with all locks");
@@ -169,9 +171,11 @@ test_refused(void)
 	}
 	(void)chmod(".", 0500);
 	ok(lock_get(&lock, 3, 400, &error) == -1 &&
-	    error.code == CODE_PERMANENT, "a dotlock that may not be made");
+		error.code == CODE_PERMANENT,
+	    "a dotlock that may not be made");
 	ok(strstr(error.log, "box.lock: cannot be made: Permission denied") !=
-	    NULL, "log: %s", error.log);
+		NULL,
+	    "log: %s", error.log);
 	ok(lock_get(&lock, LOCK_FCNTL, 0, &error) == 0, "fcntl alone works");
 	lock_end(&lock);
 	(void)chmod(".", 0700);

@@ -44,14 +44,14 @@ test_plain(bool old)
 		unsigned deleted;
 		const char *left;
 	} cases[] = {
-		{0x0, MAIL("1") MAIL("2") MAIL("3")},
-		{0x1, MAIL("2") MAIL("3")},
-		{0x2, MAIL("1") MAIL("3")},
-		{0x4, MAIL("1") MAIL("2")},
-		{0x3, MAIL("3")},
-		{0x5, MAIL("2")},
-		{0x6, MAIL("1")},
-		{0x7, ""},
+	    {0x0, MAIL("1") MAIL("2") MAIL("3")},
+	    {0x1, MAIL("2") MAIL("3")},
+	    {0x2, MAIL("1") MAIL("3")},
+	    {0x4, MAIL("1") MAIL("2")},
+	    {0x3, MAIL("3")},
+	    {0x5, MAIL("2")},
+	    {0x6, MAIL("1")},
+	    {0x7, ""},
 	};
 	struct stat before, after;
 	size_t i;
@@ -66,13 +66,15 @@ test_plain(bool old)
 		    world_error.log);
 		ok(world_is("box", cases[i].left), "left");
 		ok(tally.removed == gone && tally.left == 3 - gone &&
-		    (tally.removed_octets != 0) == (gone != 0) &&
-		    (tally.left_octets != 0) == (gone != 3), "counted");
+			(tally.removed_octets != 0) == (gone != 0) &&
+			(tally.left_octets != 0) == (gone != 3),
+		    "counted");
 		(void)stat("box", &after);
 		ok(before.st_ino == after.st_ino, "the same inode");
-		ok(gone != 0 || (before.st_mtim.tv_nsec ==
-		    after.st_mtim.tv_nsec && before.st_ctim.tv_nsec ==
-		    after.st_ctim.tv_nsec), "untouched if nothing is deleted");
+		ok(gone != 0 ||
+			(before.st_mtim.tv_nsec == after.st_mtim.tv_nsec &&
+			    before.st_ctim.tv_nsec == after.st_ctim.tv_nsec),
+		    "untouched if nothing is deleted");
 	}
 	ok(!world_there("box.lock") && world_count("\\.pop3d-") == 0,
 	    "no lock stays");
@@ -116,7 +118,8 @@ test_other_reader(void)
 	mb = begin(MAIL("1") MAIL("2") MAIL("3"), false);
 	world_put("box", MAIL("2") MAIL("3"), O_TRUNC);
 	ok(quit(mb, 1, 3) == 0 && world_is("box", MAIL("2") MAIL("3")) &&
-	    tally.removed == 1, "the same one that the client deleted");
+		tally.removed == 1,
+	    "the same one that the client deleted");
 	mb = begin(MAIL("1") MAIL("2") MAIL("3"), false);
 	world_put("box", MAIL("3") MAIL("4") READ("1"), O_TRUNC);
 	ok(quit(mb, 3, 3) == 0 && world_is("box", MAIL("3") MAIL("4")),
@@ -133,8 +136,8 @@ test_other_reader(void)
 	mb = begin(MAIL("1") MAIL("2"), false);
 	(void)unlink("box");
 	ok(quit(mb, 1, 2) == 0 && !world_there("box") &&
-	    strstr(world_error.log, "was removed") != NULL, "removed: %s",
-	    world_error.log);
+		strstr(world_error.log, "was removed") != NULL,
+	    "removed: %s", world_error.log);
 	mb = begin(MAIL("1") MAIL("2"), false);
 	world_put("box", "some text\n", O_TRUNC);
 	ok(quit(mb, 1, 2) == -1 && world_is("box", "some text\n"),
@@ -151,13 +154,13 @@ test_twins(void)
 	mb = begin(MAIL("1") MAIL("1") MAIL("2"), false);
 	world_put("box", MAIL("1") MAIL("2"), O_TRUNC);
 	ok(quit(mb, 1, 3) == -1 && world_error.code == CODE_PARTIAL &&
-	    world_is("box", MAIL("1") MAIL("2")),
+		world_is("box", MAIL("1") MAIL("2")),
 	    "a twin expunged: the other one stays");
 	ok(tally.removed == 0 && tally.left == 3, "%s", world_error.log);
 	mb = begin(MAIL("1") MAIL("2") MAIL("1") MAIL("3"), false);
 	world_put("box", MAIL("2") MAIL("1") MAIL("3"), O_TRUNC);
 	ok(quit(mb, 9, 4) == -1 && world_error.code == CODE_PARTIAL &&
-	    world_is("box", MAIL("2") MAIL("1")) && tally.removed == 1,
+		world_is("box", MAIL("2") MAIL("1")) && tally.removed == 1,
 	    "what is certain is removed");
 }
 
@@ -171,20 +174,21 @@ test_refused(void)
 	if (world_child(&child) == 0) {
 		int fd = open("box", O_RDWR);
 
-		world_child_ready(&child,
-		    fcntl(fd, F_SETLK, &record) == 0 ? 'y' : 'n');
+		world_child_ready(
+		    &child, fcntl(fd, F_SETLK, &record) == 0 ? 'y' : 'n');
 		_exit(0);
 	}
 	ok(world_child_wait(&child) == 'y', "a delivery is under way");
 	ok(quit(mb, 1, 2) == -1 && world_error.code == CODE_IN_USE &&
-	    world_is("box", MAIL("1") MAIL("2")), "nothing is removed: %s",
-	    world_error.log);
+		world_is("box", MAIL("1") MAIL("2")),
+	    "nothing is removed: %s", world_error.log);
 	(void)world_child_end(&child, 0);
 	world_put("box", MAIL("1"), O_TRUNC);
 	(void)mkdir("wide", 0755);
 	mb = world_open("box", open("wide", O_RDONLY | O_DIRECTORY));
 	ok(mb != NULL && mailbox_read_only(mb) && quit(mb, 1, 1) == -1 &&
-	    world_error.code == CODE_PERMANENT && world_is("box", MAIL("1")),
+		world_error.code == CODE_PERMANENT &&
+		world_is("box", MAIL("1")),
 	    "read-only: %s", world_error.log);
 }
 
@@ -202,6 +206,80 @@ test_again(void)
 	ok(!world_there("state/=box.journal"), "no journal stays");
 }
 
+/* Many messages, those of a remainder of three left out, then more. */
+static void
+fill(const char *name, int without, bool more)
+{
+	FILE *file = fopen(name, "w");
+	int i;
+
+	if (file == NULL)
+		exit(98);
+	for (i = 0; i < 400; i++)
+		if (i % 3 != without)
+			(void)fprintf(file,
+			    FROM("1") "Message-ID: <%d@x>\n"
+				      "\n%0*d\n\n",
+			    i, 200 + i, i);
+	if (more)
+		(void)fprintf(file, "%s", MAIL("2"));
+	(void)fclose(file);
+}
+
+static bool
+same(const char *a, const char *b)
+{
+	char command[128];
+
+	(void)snprintf(command, sizeof(command), "cmp -s %s %s", a, b);
+	return system(command) == 0;
+}
+
+/*
+ * A session that is killed in its UPDATE; then perhaps a delivery; then
+ * another session, that found its state elsewhere.
+ */
+static void
+test_killed(int state, bool more)
+{
+	uint8_t bits[50] = {0};
+	struct mailbox_set set = {.deleted = bits, .count = 400};
+	int round, i, all = 0, none = 0, bad = 0;
+	struct world_child child;
+
+	for (i = 0; i < 400; i += 3)
+		bits[i / 8] |= (uint8_t)(1U << (i % 8));
+	fill("all", 0, more);
+	fill("none", -1, more);
+	for (round = 0; round < 60; round++) {
+		fill("box", -1, false);
+		if (world_child(&child) == 0) {
+			struct mailbox *mb = world_open("box", state);
+			char answer = 'y';
+
+			if (mb == NULL || write(child.ready, &answer, 1) != 1 ||
+			    mailbox_update(mb, &set, &tally, &world_error) ==
+				-1)
+				_exit(1);
+			(void)pause();
+		}
+		(void)world_child_wait(&child);
+		(void)usleep((useconds_t)(round * 400));
+		(void)world_child_end(&child, SIGKILL);
+		if (more)
+			world_put("box", MAIL("2"), O_APPEND);
+		i = world_messages("box");
+		if (same("box", "all") && i == 266 + more)
+			all++;
+		else if (same("box", "none") && i == 400 + more)
+			none++;
+		else
+			bad++;
+	}
+	ok(bad == 0, "killed in UPDATE: all (%d times) or nothing (%d)", all,
+	    none);
+}
+
 int
 main(void)
 {
@@ -214,6 +292,8 @@ main(void)
 	test_twins();
 	test_refused();
 	test_again();
+	test_killed(world_state, false);
+	test_killed(geteuid() == 0 ? world_state : -1, true);
 	close(world_state);
 	config_free(&world_config);
 	world_end();

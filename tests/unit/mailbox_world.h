@@ -24,7 +24,7 @@
 
 #define WORLD_NOBODY 65534
 
-static char world[] = "/tmp/pop3d-test-XXXXXX";
+static char world[] = "/tmp/pop3d-unit-XXXXXX";
 
 /*
  * A new folder, and where this is root, everything from here on as a user
@@ -130,8 +130,8 @@ world_count(const char *start)
 	char command[256], line[64] = "";
 	FILE *list;
 
-	(void)snprintf(command, sizeof(command),
-	    "ls -A . | grep -c '^%s'", start);
+	(void)snprintf(
+	    command, sizeof(command), "ls -A . | grep -c '^%s'", start);
 	list = popen(command, "r");
 	if (list == NULL || fgets(line, sizeof(line), list) == NULL)
 		line[0] = '\0';
@@ -143,8 +143,8 @@ world_count(const char *start)
 /* A child that waits to be told to end; world_child() is 0 in it. */
 struct world_child {
 	pid_t pid;
-	int end;                /* parent: closing it ends the child */
-	int ready;              /* child: writing to it lets the parent go on */
+	int end; /* parent: closing it ends the child */
+	int ready; /* child: writing to it lets the parent go on */
 };
 
 /* As fork(); the parent must call world_child_wait(). */
@@ -225,11 +225,11 @@ world_open(const char *name, int state)
 {
 	char path[600];
 	struct mailbox_options options = {
-		.config = &world_config,
-		.path = path,
-		.state = state,
-		.keeper = -1,
-		.peer = "192.0.2.1",
+	    .config = &world_config,
+	    .path = path,
+	    .state = state,
+	    .keeper = -1,
+	    .peer = "192.0.2.1",
 	};
 
 	(void)snprintf(path, sizeof(path), "mbox:%s/%s", world, name);

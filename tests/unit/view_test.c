@@ -73,11 +73,11 @@ view_accepted(const struct view_file *file, size_t names_size)
 	return accepted;
 }
 
-#define refused(change, text) \
-	do { \
-		view_file_mbox(&file); \
-		change; \
-		ok(!view_accepted(&file, 0), "refused: %s", text); \
+#define refused(change, text)                                                  \
+	do {                                                                   \
+		view_file_mbox(&file);                                         \
+		change;                                                        \
+		ok(!view_accepted(&file, 0), "refused: %s", text);             \
 	} while (0)
 
 static void
@@ -130,8 +130,8 @@ view_test_messages(void)
 	    "fewer octets than stored");
 	refused((file.message[2].octets = 143, file.head.octets += 68),
 	    "more octets than there can be");
-	refused((file.message[0].octets = UINT64_MAX - 1,
-		    file.head.octets = 148),
+	refused(
+	    (file.message[0].octets = UINT64_MAX - 1, file.head.octets = 148),
 	    "a sum that overflows");
 	refused(file.message[2].flags = 2, "a flag that is none");
 	refused(file.message[2].envelope = 0, "no envelope");
@@ -215,8 +215,7 @@ view_test_uidl(void)
 	view_uidl(&view, 0, uidl);
 	ok(strcmp(uidl, "0fa0a0a0a0a0a0a0a0a0a0a0a0a0a0a0") == 0, "%s", uidl);
 	view_uidl(&view, 1, uidl);
-	ok(strcmp(uidl, "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1-1") == 0, "%s",
-	    uidl);
+	ok(strcmp(uidl, "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1-1") == 0, "%s", uidl);
 	view_uidl(&view, 2, uidl);
 	ok(strcmp(uidl, "a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2-4294967295") == 0,
 	    "%s", uidl);

@@ -44,8 +44,8 @@ wire_random_text(char *text)
 
 /* The naive encoder: up to lines lines of text, stuffed or not. */
 static size_t
-wire_naive(char *dst, const char *text, size_t length, uint64_t lines,
-    int stuff)
+wire_naive(
+    char *dst, const char *text, size_t length, uint64_t lines, int stuff)
 {
 	char last = '\n';
 	size_t i, n = 0;
