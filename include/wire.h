@@ -24,17 +24,17 @@ struct wire_count {
 void wire_count_init(struct wire_count *count);
 void wire_count_put(struct wire_count *count, const void *text, size_t length);
 
-/*
- * Count text up to the first line in it, behind its first octet and before
- * limit, that begins with prefix (which is not empty); up to limit if there
- * is none.  Returns the octets counted.  length (at least limit) octets can be
- * seen: a prefix may reach beyond limit, but not beyond them.
- */
-size_t wire_count_line(struct wire_count *count, const char *text,
-    size_t limit, size_t length, const char *prefix);
-
 /* The whole text's octets, with the CRLF that a missing last line end gets. */
 uint64_t wire_count_end(const struct wire_count *count);
+
+/*
+ * The offset of the first line of text that begins before limit, with prefix
+ * (which is not empty); limit if there is none.  The octet before text can be seen
+ * (a LF there makes text's start a line's), and length octets, at least limit:
+ * a prefix may reach beyond limit, but not beyond them.
+ */
+size_t wire_find_line(
+    const char *text, size_t limit, size_t length, const char *prefix);
 
 /* Sending: a text in pieces of any size, to a buffer of any size. */
 struct wire {

@@ -1,13 +1,14 @@
 /*
  * scan_find.c - where messages begin.
  *
- * Every octet of the mailbox is counted, and lines that begin with "From "
- * are found on the way; here they get the closer look.
+ * Lines that begin with "From " are found by the room that knows lines; here
+ * they get the closer look.
  */
 
 #include <string.h>
 
 #include "scan_parts.h"
+#include "wire.h"
 
 size_t
 scan_envelope(const char *text, size_t length)
@@ -41,27 +42,21 @@ scan_empty_line(const char *end)
 	return end[-2] == '\r' && end[-3] == '\n' ? 2 : 0;
 }
 
-static size_t
-scan_begins(const char *text, size_t length)
-{
-	if (*text != 'F' || scan_empty_line(text) == 0)
-		return 0;
-	return scan_envelope(text, length);
-}
-
 size_t
-scan_find(const char *text, size_t limit, size_t length,
-    struct wire_count *count, size_t *envelope)
+scan_find(const char *text, size_t limit, size_t length, size_t *envelope)
 {
-	size_t n = 0;
+	size_t n;
 
-	*envelope = 0;
-	while (n < limit) {
-		*envelope = scan_begins(text + n, length - n);
-		if (*envelope > 0)
+	for (n = 0; n < limit; n++) {
+		n += wire_find_line(text + n, limit - n, length - n, "From ");
+		if (n == limit)
 			break;
-		n += wire_count_line(
-		    count, text + n, limit - n, length - n, "From ");
+		if (scan_empty_line(text + n) == 0)
+			continue;
+		*envelope = scan_envelope(text + n, length - n);
+		if (*envelope > 0)
+			return n;
 	}
-	return n;
+	*envelope = 0;
+	return limit;
 }

@@ -53,7 +53,7 @@ _Static_assert(SCAN_AHEAD >= 12 + 1 + HEAD_FIELD_MAX + 2,
 
 /* Letters that a field's name begins with; most lines begin with another. */
 #define LETTER(c) (1U << ((c)&31))
-#define LETTERS                                                                \
+#define LETTERS \
 	(LETTER('r') | LETTER('d') | LETTER('m') | LETTER('f') | LETTER('t') | \
 	    LETTER('s') | LETTER('x'))
 

@@ -6,7 +6,6 @@
 #define SCAN_PARTS_H
 
 #include "scan.h"
-#include "wire.h"
 
 #define ENVELOPE_MAX 1000 /* octets of an envelope line without its end */
 #define SCAN_WINDOW (256 * 1024) /* octets read at once; fits a cache */
@@ -84,10 +83,10 @@ size_t scan_envelope(const char *text, size_t length);
  * Where the next message begins: at the first offset in 0..limit-1 of text
  * that has an envelope line, of *envelope octets, after an empty line; else
  * limit, and *envelope is 0.  length octets can be seen from text on,
- * SCAN_BEHIND before it.  What is before the message is counted.
+ * SCAN_BEHIND before it.
  */
 size_t scan_find(const char *text, size_t limit, size_t length,
-    struct wire_count *count, size_t *envelope);
+    size_t *envelope);
 
 /* Octets of the empty line that ends at end, where 3 octets can be seen. */
 size_t scan_empty_line(const char *end);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "scan_parts.h"
+#include "wire.h"
 
 /* The envelope line; the message before may have ended at it. */
 static int
@@ -99,7 +100,8 @@ scan_read_body(struct scan_reader *r, struct wire_count *count, size_t *trail)
 		limit = length;
 		if (!scan_window_last(&r->window, r->at, length))
 			limit -= SCAN_AHEAD - 1;
-		n = scan_find(text, limit, length, count, &r->envelope);
+		n = scan_find(text, limit, length, &r->envelope);
+		wire_count_put(count, text, n);
 		r->at += n;
 		text += n;
 		if (r->envelope > 0)

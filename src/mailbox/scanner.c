@@ -42,9 +42,9 @@ enum { SCANNER_FILE, SCANNER_PIPE, SCANNER_OUT, SCANNER_DESCRIPTORS };
  * The mailbox is descriptor 3, and what writes may only go to the pipe and
  * the view.  mmap and mremap are malloc's.
  */
-#define SCANNER_TO(call, which)                                                \
-	{                                                                      \
-		call, 0, UINT32_MAX, 3 + (which)                               \
+#define SCANNER_TO(call, which) \
+	{ \
+		call, 0, UINT32_MAX, 3 + (which) \
 	}
 
 /* clang-format off */
@@ -155,9 +155,9 @@ scanner_do(struct lock *lock, const struct scanner_job *job,
 	if (pid == 0)
 		scanner_run(job, ends[1]);
 	close(ends[1]);
-	failed = pid == -1
-	    ? -1
-	    : scanner_result(lock, pid, ends[0], result, &status);
+	failed = pid == -1 ?
+	    -1 :
+	    scanner_result(lock, pid, ends[0], result, &status);
 	why = strerror(errno);
 	close(ends[0]);
 	if (failed == 0)
