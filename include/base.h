@@ -219,6 +219,12 @@ struct sandbox_rule {
 int sandbox_close(const struct sandbox_rule *rules, size_t count) MUST_CHECK;
 
 /*
+ * Let nobody write to a memory file any more, whoever holds a descriptor of
+ * it; -1 with errno where that cannot be had.
+ */
+int platform_memory_seal(int fd) MUST_CHECK;
+
+/*
  * Become the user for good: groups, gid, uid, verified, so that no way back
  * is left.  0, or -1 with errno; the process must end then.  Where this
  * process is not root, only a uid and gid that are its own succeed.

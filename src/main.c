@@ -229,7 +229,7 @@ main(int argc, char **argv)
 		printf("pop3d %s\n", POP3D_VERSION);
 		return 0;
 	}
-	separate = stderr_separate();
+	separate = o.role != ROLE_SESSION || stderr_separate();
 	log_init(LOG_MAIL, separate, false);
 	if (config_init(&config) == -1)
 		fatal("configuration");

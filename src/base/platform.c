@@ -134,7 +134,7 @@ int
 platform_memory_file(const char *name)
 {
 #ifdef MFD_CLOEXEC
-	return memfd_create(name, MFD_CLOEXEC);
+	return memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 #else
 	char path[] = "/tmp/pop3d.XXXXXXXXXX";
 	int fd = mkostemp(path, O_CLOEXEC);
@@ -183,6 +183,19 @@ module_open(const char *file)
 	    text_print(path, sizeof(path), MODULE_DIR "/%s", file) == 0)
 		module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	return module;
+}
+
+int
+platform_memory_seal(int fd)
+{
+#ifdef F_ADD_SEALS
+	return fcntl(fd, F_ADD_SEALS,
+	    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+#else
+	(void)fd;
+	errno = ENOSYS;
+	return -1;
+#endif
 }
 
 void *

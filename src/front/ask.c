@@ -39,7 +39,11 @@ tell(struct session *s, uint32_t type)
 bool
 ask(struct session *s, uint32_t type, int *descriptors, size_t *count)
 {
-	if (channel_write(s->channel, &s->record, type, NULL, 0) == 0 &&
+	int written = channel_write(s->channel, &s->record, type, NULL, 0);
+
+	/* It may have been a password, and the answer may be shorter. */
+	explicit_bzero(&s->record, s->record.length);
+	if (written == 0 &&
 	    channel_read(s->channel, &s->record, descriptors, count) == 1 &&
 	    s->record.type == type + 1)
 		return true;
@@ -83,10 +87,9 @@ view_take(struct session *s, int descriptor, uint64_t size)
 	bits = s->view.head->count / 8 + 1;
 	s->deleted = calloc(bits, 1);
 	s->fetched = calloc(bits, 1);
-	s->mail = malloc(MAIL_SIZE);
 	s->count = s->view.head->count;
 	s->octets = s->view.head->octets;
-	return s->deleted != NULL && s->fetched != NULL && s->mail != NULL;
+	return s->deleted != NULL && s->fetched != NULL;
 }
 
 static void

@@ -101,6 +101,7 @@ front_run(const struct front_args *args)
 	s->file = -1;
 	s->output.socket = true;
 	s->channel = args->channel;
+	busy_drop(s);
 	greet(s);
 	if (front_close_in(args) == -1)
 		_exit(1);

@@ -89,21 +89,49 @@ wait_failed(struct session *s, int n, const struct pollfd *fds)
 	return false;
 }
 
+/* poll(2); a session that says nothing for a while gives memory back. */
+static int
+input_poll(struct session *s, struct pollfd fds[2])
+{
+	int left = wait_time(s), n;
+
+	if (s->busy != NULL && left > BUSY_MS) {
+		n = poll(fds, 2, BUSY_MS);
+		if (n > 0)
+			return n;
+		busy_drop(s);
+		left -= BUSY_MS;
+	}
+	do
+		n = poll(fds, 2, left);
+	while (n == -1 && errno == EINTR);
+	return n;
+}
+
+/* What is unread to the front of the buffer; what was read was a password. */
+static void
+input_pull(struct input *in)
+{
+	size_t unread = in->end - in->begin;
+
+	memmove(in->buffer, in->buffer + in->begin, unread);
+	explicit_bzero(in->buffer + unread, in->end - unread);
+	in->begin = 0;
+	in->end = unread;
+}
+
 bool
 input_wait(struct session *s)
 {
 	struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
 	    {.fd = s->channel, .events = POLLIN}};
 	struct input *in = &s->input;
+	int ready;
 	ssize_t n;
 
-	memmove(in->buffer, in->buffer + in->begin, in->end - in->begin);
-	in->end -= in->begin;
-	in->begin = 0;
-	do
-		n = poll(fds, 2, wait_time(s));
-	while (n == -1 && errno == EINTR);
-	if (wait_failed(s, (int)n, fds))
+	input_pull(in);
+	ready = input_poll(s, fds);
+	if (wait_failed(s, ready, fds))
 		return false;
 	do
 		n = read(STDIN_FILENO, in->buffer + in->end,

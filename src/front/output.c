@@ -4,6 +4,7 @@
  * CR and the LF of a line (some clients cannot bear that).
  */
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -122,10 +123,45 @@ output_spill(struct session *s)
 	}
 }
 
+void
+busy_take(struct session *s)
+{
+	char *pages;
+
+	if (s->busy != NULL)
+		return;
+	pages = mmap(NULL, OUTPUT_SIZE + MAIL_SIZE, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED)
+		return;
+	memcpy(pages, s->output.buffer, s->output.length);
+	s->busy = pages;
+	s->output.buffer = pages;
+	s->output.size = OUTPUT_SIZE;
+	s->mail = pages + OUTPUT_SIZE;
+	s->mail_size = MAIL_SIZE;
+}
+
+void
+busy_drop(struct session *s)
+{
+	if (s->output.length > 0)
+		return;
+	if (s->busy != NULL)
+		(void)munmap(s->busy, OUTPUT_SIZE + MAIL_SIZE);
+	s->busy = NULL;
+	s->output.buffer = s->small[0];
+	s->output.size = SMALL_SIZE;
+	s->mail = s->small[1];
+	s->mail_size = SMALL_SIZE;
+}
+
 char *
 output_room(struct session *s, size_t size)
 {
-	if (OUTPUT_SIZE - s->output.length < size)
+	if (s->output.size - s->output.length < size)
+		busy_take(s);
+	if (s->output.size - s->output.length < size)
 		output_spill(s);
 	return s->output.buffer + s->output.length;
 }

@@ -36,8 +36,10 @@ reader_open(struct session *s, const struct view_message *m, uint64_t length,
 
 	if (want < head)
 		want = head;
-	if (want > MAIL_SIZE)
-		want = MAIL_SIZE;
+	if (want > s->mail_size)
+		busy_take(s);
+	if (want > s->mail_size)
+		want = s->mail_size;
 	if (s->file == -1)
 		return false;
 	n = pread_full(s->file, s->mail, (size_t)want, m->place);
@@ -56,7 +58,8 @@ reader_open(struct session *s, const struct view_message *m, uint64_t length,
 static bool
 reader_next(struct session *s, struct reader *r)
 {
-	size_t want = r->left > MAIL_SIZE ? MAIL_SIZE : (size_t)r->left;
+	size_t want =
+	    r->left > s->mail_size ? s->mail_size : (size_t)r->left;
 
 	if (pread_full(s->file, s->mail, want, r->offset) != (ssize_t)want)
 		return false;
@@ -82,8 +85,8 @@ piece_put(struct session *s, struct wire *wire, const char *text,
 		}
 		/* A page of room at least, or the pieces become small. */
 		room = output_room(s, 4096);
-		put = wire_put(wire, room, OUTPUT_SIZE - s->output.length,
-		    text, length, &taken);
+		put = wire_put(wire, room,
+		    s->output.size - s->output.length, text, length, &taken);
 		s->output.length += put;
 		s->output.mail = true;
 		text += taken;

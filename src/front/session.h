@@ -12,6 +12,8 @@
 #define INPUT_SIZE 4096 /* octets read at once */
 #define OUTPUT_SIZE 65536 /* octets written at once */
 #define MAIL_SIZE 65536 /* octets of a message read at once */
+#define SMALL_SIZE 8192 /* octets of each, while little is to be said */
+#define BUSY_MS 100 /* after this time without a command a session is idle */
 #define NONSENSE_MAX 10 /* bad commands a session */
 #define ARGUMENTS_MAX 2
 
@@ -32,7 +34,8 @@ struct input {
 };
 
 struct output {
-	char buffer[OUTPUT_SIZE];
+	char *buffer;
+	size_t size;            /* of buffer */
 	size_t length;
 	bool socket;            /* descriptor 1 is a socket */
 	bool mail;              /* buffer holds octets of a message */
@@ -61,7 +64,10 @@ struct session {
 	unsigned nonsense;
 	uint64_t top_octets, retr_octets, received, sent;
 	struct record record;   /* the one in flight */
-	char *mail;             /* MAIL_SIZE octets for reading messages */
+	char *mail;             /* for reading messages */
+	size_t mail_size;
+	char *busy;             /* large buffers for both, while they are used */
+	char small[2][SMALL_SIZE]; /* those of an idle session */
 };
 
 /* The words of a command line. */
@@ -89,6 +95,13 @@ bool input_wait(struct session *s);
 void session_end(struct session *s, enum channel_end why);
 
 /* output.c */
+
+/*
+ * Large buffers while there is much to say, none of their memory while the
+ * session is idle.  Where there is no memory the small ones do.
+ */
+void busy_take(struct session *s);
+void busy_drop(struct session *s);
 
 void output_text(struct session *s, const char *text);
 void output_number(struct session *s, uint64_t number);

@@ -74,14 +74,16 @@ void record_put(unsigned char block[BLOCK_SIZE], const struct record *record);
 void range_put(unsigned char octets[RANGE_SIZE],
     const struct journal_range *range);
 
+/* Torn: neither copy is whole.  Wrong: one is, but no journal says that. */
+enum block_state { BLOCK_GOOD, BLOCK_TORN, BLOCK_WRONG };
+
 /*
- * false: neither copy is whole, or a number in it is out of its bounds.  A
- * header is checked in itself, a record also against its header; whether
+ * A header is checked in itself, a record also against its header; whether
  * the window fits the ranges is the caller's to see.
  */
-bool header_get(struct header *header, const unsigned char block[BLOCK_SIZE])
-    MUST_CHECK;
-bool record_get(struct record *record, const struct header *header,
+enum block_state header_get(struct header *header,
+    const unsigned char block[BLOCK_SIZE]) MUST_CHECK;
+enum block_state record_get(struct record *record, const struct header *header,
     const unsigned char block[BLOCK_SIZE]) MUST_CHECK;
 void range_get(struct journal_range *range,
     const unsigned char octets[RANGE_SIZE]);

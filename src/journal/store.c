@@ -173,32 +173,41 @@ read_block(struct job *job, unsigned char block[BLOCK_SIZE], uint64_t offset)
 									 : 0;
 }
 
-/* The newer of the two; when both are there they follow one another. */
+/*
+ * The newer of the two; when both are there they follow one another.  A torn
+ * one was being written when we stopped, and the other counts; a wrong one
+ * was written by nobody of us.
+ */
 static int
 read_record(struct job *job)
 {
 	unsigned char block[BLOCK_SIZE];
 	struct record records[2];
-	bool good[2];
+	enum block_state states[2];
+	unsigned newer;
 
 	for (unsigned i = 0; i < 2; i++) {
 		if (read_block(job, block, SLOT_AT(i)) == -1)
 			return -1;
-		good[i] = record_get(&records[i], &job->header, block) &&
-		    (records[i].sequence & 1) == i;
+		states[i] = record_get(&records[i], &job->header, block);
+		if (states[i] == BLOCK_WRONG ||
+		    (states[i] == BLOCK_GOOD &&
+			(records[i].sequence & 1) != i))
+			goto bad;
 	}
-	if (good[0] && good[1]) {
-		if (records[0].sequence == records[1].sequence + 1)
-			good[1] = false;
-		else if (records[1].sequence == records[0].sequence + 1)
-			good[0] = false;
+	if (states[0] == BLOCK_TORN && states[1] == BLOCK_TORN)
+		goto bad;
+	newer = states[0] == BLOCK_TORN;
+	if (states[0] == BLOCK_GOOD && states[1] == BLOCK_GOOD) {
+		newer = records[1].sequence > records[0].sequence;
+		if (records[newer].sequence - records[!newer].sequence != 1)
+			goto bad;
 	}
-	if (good[0] == good[1]) {
-		errno = EINVAL;
-		return -1;
-	}
-	job->record = records[good[1] ? 1 : 0];
+	job->record = records[newer];
 	return 0;
+bad:
+	errno = EINVAL;
+	return -1;
 }
 
 /* In order, inside the file, and as many and as long as the header says. */
@@ -249,7 +258,7 @@ read_content(struct job *job)
 
 	if (read_block(job, block, 0) == -1)
 		return -1;
-	if (!header_get(&job->header, block)) {
+	if (header_get(&job->header, block) != BLOCK_GOOD) {
 		errno = EINVAL;
 		return -1;
 	}

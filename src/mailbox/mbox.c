@@ -135,6 +135,7 @@ mbox_open(struct mailbox *mb, const struct mailbox_options *options,
 		mbox_free(mbox);
 		return -1;
 	}
+	mbox_view_sleep(&mbox->view);
 	mb->own = mbox;
 	mb->view = mbox->view.fd;
 	mb->view_size = mbox->view.size;

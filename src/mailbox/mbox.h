@@ -15,13 +15,15 @@
 #include "state.h"
 
 /*
- * A view in memory of our own: the descriptor that it was read from goes to
- * the front, which may write to it.
+ * A view.  The descriptor that it is read from goes to the front: it is sealed
+ * before, so that it can be read again when it is needed, which is once a
+ * session; where the platform has no seals, data stays in our memory.
  */
 struct mbox_view {
 	int fd; /* or -1 */
 	uint64_t size;
-	void *data; /* size octets */
+	bool sealed;
+	void *data; /* size octets, or NULL: asleep */
 	struct view view; /* of data, checked */
 	bool settled; /* the stamp's times were old enough for a
 				 * later change to make others */
@@ -74,6 +76,11 @@ int mbox_view_read(struct mbox *mbox, struct mbox_view *view,
 /* The view of no messages; -1 with error. */
 int mbox_view_empty(struct mbox_view *view, const struct view_stamp *stamp,
     struct mailbox_error *error) MUST_CHECK;
+
+/* Have the view in memory, or not; -1 with error. */
+int mbox_view_wake(struct mbox_view *view, struct mailbox_error *error)
+    MUST_CHECK;
+void mbox_view_sleep(struct mbox_view *view);
 
 void mbox_view_free(struct mbox_view *view);
 

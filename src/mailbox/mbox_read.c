@@ -61,9 +61,9 @@ mbox_settled(const struct lock *lock, const struct view_stamp *stamp)
 	    stamp->ctime_s < now.tv_sec - MBOX_SETTLED;
 }
 
-/* view->fd and size are there: read it once, and check the scanner's work. */
+/* view->fd and size are there: read it, and check the scanner's work. */
 static int
-mbox_view_load(struct mbox_view *view, const struct view_stamp *stamp)
+mbox_view_load(struct mbox_view *view)
 {
 	ssize_t got;
 
@@ -75,12 +75,24 @@ mbox_view_load(struct mbox_view *view, const struct view_stamp *stamp)
 		return -1;
 	if ((uint64_t)got != view->size ||
 	    view_init(&view->view, view->data, (size_t)view->size) == -1 ||
-	    view->view.head->format != VIEW_MBOX ||
-	    memcmp(&view->view.head->stamp, stamp, sizeof(*stamp)) != 0) {
+	    view->view.head->format != VIEW_MBOX) {
 		errno = EBADMSG;
 		return -1;
 	}
 	return 0;
+}
+
+/* A new view: nobody may write to it from here on. */
+static int
+mbox_view_first(struct mbox_view *view, const struct view_stamp *stamp)
+{
+	view->sealed = platform_memory_seal(view->fd) == 0;
+	if (mbox_view_load(view) == -1)
+		return -1;
+	if (memcmp(&view->view.head->stamp, stamp, sizeof(*stamp)) == 0)
+		return 0;
+	errno = EBADMSG;
+	return -1;
 }
 
 static int
@@ -108,7 +120,7 @@ mbox_view_empty(struct mbox_view *view, const struct view_stamp *stamp,
 	view->fd = platform_memory_file("pop3d-view");
 	if (view->fd == -1 ||
 	    pwrite_full(view->fd, &head, sizeof(head), 0) == -1 ||
-	    mbox_view_load(view, stamp) == -1)
+	    mbox_view_first(view, stamp) == -1)
 		return mbox_view_failed(view, "empty mailbox", error);
 	return 0;
 }
@@ -130,10 +142,31 @@ mbox_view_read(
 	if (scanner_mbox(&mbox->lock, &stamp, &view->fd, &view->size, error) ==
 	    -1)
 		return -1;
-	if (mbox_view_load(view, &stamp) == -1)
+	if (mbox_view_first(view, &stamp) == -1)
 		return mbox_view_failed(view, mbox->path.path, error);
 	view->settled = settled;
 	return 0;
+}
+
+int
+mbox_view_wake(struct mbox_view *view, struct mailbox_error *error)
+{
+	if (view->data != NULL || mbox_view_load(view) == 0)
+		return 0;
+	mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be read",
+	    "view: %s", strerror(errno));
+	mbox_view_sleep(view);
+	return -1;
+}
+
+void
+mbox_view_sleep(struct mbox_view *view)
+{
+	if (!view->sealed)
+		return;
+	free(view->data);
+	view->data = NULL;
+	memset(&view->view, 0, sizeof(view->view));
 }
 
 void

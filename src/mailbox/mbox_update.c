@@ -215,6 +215,8 @@ mbox_update(struct mailbox *mb, const struct mailbox_set *set,
 	struct match match;
 	int tries;
 
+	if (mbox_view_wake(&mbox->view, error) == -1)
+		return -1;
 	update_count(&mbox->view.view, set, &tally);
 	if (tally.removed == 0) {
 		*done = tally;
@@ -281,15 +283,19 @@ enum channel_code
 mbox_look(struct mailbox *mb, uint32_t index, struct mailbox_error *error)
 {
 	struct mbox *mbox = mb->own;
-	enum channel_code code;
+	enum channel_code code = CODE_CHANGED;
 	int found;
 
-	if (index >= mbox->view.view.head->count)
-		return CODE_CHANGED;
-	found = mbox_take(mbox, error);
-	if (found != 1)
-		return found == 0 ? CODE_CHANGED : error->code;
-	code = look_locked(mbox, index, error);
-	mbox_drop(mbox);
+	if (mbox_view_wake(&mbox->view, error) == -1)
+		return error->code;
+	if (index < mbox->view.view.head->count) {
+		found = mbox_take(mbox, error);
+		if (found == 1) {
+			code = look_locked(mbox, index, error);
+			mbox_drop(mbox);
+		} else if (found == -1)
+			code = error->code;
+	}
+	mbox_view_sleep(&mbox->view);
 	return code;
 }

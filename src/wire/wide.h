@@ -19,7 +19,9 @@ typedef unsigned char octets_v __attribute__((vector_size(LANES)));
 typedef uint64_t words_v __attribute__((vector_size(LANES)));
 typedef uint16_t pairs_v __attribute__((vector_size(LANES)));
 
-#if defined(__x86_64__) && defined(__GLIBC__)
+#if defined(WIDE)
+/* Set by hand, to try the other one. */
+#elif defined(__x86_64__) && defined(__GLIBC__)
 #define WIDE __attribute__((__target_clones__("avx2", "default")))
 #else
 #define WIDE

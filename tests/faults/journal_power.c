@@ -24,6 +24,7 @@
 
 #define OBJECTS 64
 #define NOBODY (-1)
+#define FRESH 50     /* octets */
 
 enum mode { MODE_NONE, MODE_ALL, MODE_ZEROED, MODE_TORN, MODE_ONE };
 
@@ -298,13 +299,12 @@ power_on(struct world *world)
 }
 
 /*
- * Before anything: the last octets of the file were just delivered, and
- * nobody has synced them.
+ * Before anything: the last octets of the file, fresh of them, were just
+ * delivered, and nobody has synced them.
  */
 static void
-start(struct world *world, const struct scenario *scenario)
+start(struct world *world, const struct scenario *scenario, size_t fresh)
 {
-	const size_t fresh = 50;
 	const struct octets *before = &world->before;
 
 	world_reset(world, scenario);
@@ -312,9 +312,10 @@ start(struct world *world, const struct scenario *scenario)
 	disk.file.size -= fresh;
 	for (int i = 0; i < WORLD_NAMES; i++)
 		disk.has[i] = false;
-	file_synced = false;
+	file_synced = fresh == 0;
 	power_on(world);
-	if (pwrite(world->file, before->text + disk.file.size, fresh,
+	if (fresh > 0 &&
+	    pwrite(world->file, before->text + disk.file.size, fresh,
 		(off_t)disk.file.size) != (ssize_t)fresh)
 		exit(1);
 }
@@ -357,7 +358,7 @@ static const struct fault sync_fails = { FAULT_ERROR, EIO, false, "sync", "" };
 
 /* Power lost at every call of a removal, with every disk. */
 static long
-power_once(struct world *world, const struct scenario *scenario)
+power_once(struct world *world, const struct scenario *scenario, size_t fresh)
 {
 	struct outcome outcome;
 	long points = 0, at = 0;
@@ -369,7 +370,7 @@ power_once(struct world *world, const struct scenario *scenario)
 		     mode < MODE_ONE + 2 * open; mode += torn == 0) {
 			/* The wildest mode is tried six times. */
 			torn = mode == MODE_TORN ? (torn + 1) % 6 : 0;
-			start(world, scenario);
+			start(world, scenario, fresh);
 			outcome = world_remove(world, &kill_before, at);
 			may_be = after_remove(&outcome);
 			open = power_off(world, mode);
@@ -430,7 +431,7 @@ power_often(struct world *world, const struct scenario *scenario, long runs)
 	int may_be, mode;
 
 	for (run = 0; run < runs; run++) {
-		start(world, scenario);
+		start(world, scenario, dice(2) * FRESH);
 		at = 1 + dice(70);
 		may_be = 0;
 		for (uint32_t n = 0, losses = 1 + dice(3); n < losses; n++) {
@@ -452,8 +453,9 @@ power_often(struct world *world, const struct scenario *scenario, long runs)
 long
 power_run(struct world *world, const struct scenario *scenario, bool full)
 {
-	long points = power_once(world, scenario);
+	long points = power_once(world, scenario, 0);
 
+	points += power_once(world, scenario, FRESH);
 	points += power_often(world, scenario, full ? 30000 : 1000);
 	fault_state->log = false;
 	return points;

@@ -56,11 +56,13 @@ sub program {
 sub until_true {
     my ($what, $seconds) = @_;
     my $end = time + ($seconds // $WAIT);
+    my $pause = 0.001;
     while (1) {
         my $answer = $what->();
         return $answer if $answer;
         return $answer if time > $end;
-        sleep 0.01;
+        sleep $pause;
+        $pause *= 1.5 if $pause < 0.02;
     }
 }
 
@@ -300,8 +302,8 @@ sub session {
         world => $option{world});
     close($far);
     close($listener);
-    return Pop3d::Client->new(socket => $near, pid => $pid, site => $self,
-        greeting => $option{greeting} // 1);
+    return eval { Pop3d::Client->new(socket => $near, pid => $pid, site => $self,
+        greeting => $option{greeting} // 1) } // die "$@" . $self->log_text;
 }
 
 # A connection to what inetd, standalone or daemon started.

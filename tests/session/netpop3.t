@@ -49,7 +49,9 @@ sub methods {
         seek($file, 0, 0);
         is(join('', <$file>), unix($wire[2]), 'the file');
         my $handle = $pop->getfh(1);
-        is(join('', <$handle>), unix($wire[0]), 'getfh');
+        my $text = "";
+        while (defined(my $line = <$handle>)) { $text .= $line }
+        is($text, unix($wire[0]) =~ s{^\.}{..}mgr, "getfh, which leaves stuffed dots to its caller");
         close($handle);
         is(join('', @{$pop->top(3, 1)}), unix(Pop3d::Corpus::top($messages[2], 1)), 'top');
         is(join('', @{$pop->top(1)}), unix(Pop3d::Corpus::top($messages[0], 0)), 'top of no lines');

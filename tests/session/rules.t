@@ -71,9 +71,11 @@ subtest 'a client that closed one half gets everything' => sub {
     $client->put("RETR 1\r\nRETR 2\r\nLIST\r\nQUIT\r\n");
     $client->shut;
     my $got = $client->to_end;
-    my @stuffed = map { Pop3d::Corpus::stuffed(Pop3d::Corpus::wire($_)) } @all;
-    ok($got =~ /\A\+OK[^\r]*\r\n\Q$stuffed[0]\E\+OK[^\r]*\r\n\Q$stuffed[1]\E\+OK[^\r]*\r\n1 \d+\r\n2 \d+\r\n\.\r\n\+OK[^\r]*\r\n\z/,
-        'both messages, the list and the farewell');
+    my $want = join('', map({ "RETR\r\n" . Pop3d::Corpus::stuffed(Pop3d::Corpus::wire($_)) } @all),
+        "LIST\r\n", map({ "$_ " . length(Pop3d::Corpus::wire($all[$_ - 1])) . "\r\n" } 1, 2), ".\r\n", "QUIT\r\n");
+    my $at = 0;
+    $got =~ s/^\+OK[^\r\n]*/('RETR', 'RETR', 'LIST', 'QUIT')[$at++] \/\/ '?'/gem;
+    ok($got eq $want, 'both messages, the list and the farewell') or diag(length($got), ' ', length($want), substr($got, -200));
     $client->hang_up;
 };
 
@@ -199,7 +201,7 @@ subtest 'a second session' => sub {
     my $first = session();
     my $second = $site->session;
     like($second->login, qr/^-ERR \[IN-USE\]/, 'gets IN-USE');
-    like($second->ask('STAT'), qr/^-ERR/, 'and nothing else');
+    unlike(eval { $second->ask('STAT') } // 'the end', qr/^\+OK/, 'and nothing else');
     like($first->ask('STAT'), qr/^\+OK 3 /, 'the first one goes on');
     my $pid = $first->{pid};
     ok($site->log_wait(qr/\b$pid\b.*127\.0\.0\.1|127\.0\.0\.1.*\b$pid\b/),

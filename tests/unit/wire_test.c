@@ -153,6 +153,47 @@ wire_test_random(void)
 	ok(tops == ROUNDS, "a limit of lines holds");
 }
 
+/* Where the first line with prefix is, octet by octet. */
+static size_t
+wire_naive_line(
+    const char *text, size_t limit, size_t length, const char *prefix)
+{
+	size_t i, n = strlen(prefix);
+
+	for (i = 0; i < limit; i++)
+		if (text[i - 1] == '\n' && length - i >= n &&
+		    memcmp(text + i, prefix, n) == 0)
+			return i;
+	return limit;
+}
+
+static void
+wire_test_lines(void)
+{
+	static char text[TEXT_MAX + 1];
+	static const char *const prefixes[] = {"a", ".", "\n", "ab", "..a"};
+	size_t length, limit;
+	unsigned i, same = 0, found = 0;
+	const char *prefix;
+	char *copy;
+
+	for (i = 0; i < ROUNDS; i++) {
+		text[0] = wire_random(2) ? '\n' : 'x';
+		length = wire_random_text(text + 1);
+		limit = length - wire_random((uint32_t)length / 2 + 1);
+		copy = malloc(length + 1);
+		memcpy(copy, text, length + 1);
+		prefix = prefixes[wire_random(5)];
+		found +=
+		    wire_find_line(copy + 1, limit, length, prefix) < limit;
+		same += wire_find_line(copy + 1, limit, length, prefix) ==
+		    wire_naive_line(copy + 1, limit, length, prefix);
+		free(copy);
+	}
+	ok(same == ROUNDS && found > ROUNDS / 10 && found < ROUNDS,
+	    "lines are found: %u of %u", found, ROUNDS);
+}
+
 static int
 wire_is(const char *text, size_t length, const char *want, uint64_t octets)
 {
@@ -193,5 +234,6 @@ main(void)
 {
 	wire_test_plain();
 	wire_test_random();
+	wire_test_lines();
 	return tap_end();
 }

@@ -46,8 +46,9 @@ my @files = @ARGV ? @ARGV : glob("$FindBin::Bin/cases/*");
 sub unescape {
     my ($text) = @_;
     my %letter = (r => "\r", n => "\n", t => "\t", 0 => "\0", '\\' => '\\');
-    $text =~ s/\\(?:([rnt0\\])|x([0-9a-fA-F]{2})|\{(\d+) ((?:[^\\}]|\\[rnt0\\]|\\x..)*)\})/
-        defined $1 ? $letter{$1} : defined $2 ? chr hex $2 : unescape($4) x $3/ge;
+    $text =~ s/\\(?:([rnt0\\])|x([0-9a-fA-F]{2})|\{(\d+)[ ]((?:[^\\}]|\\[rnt0\\]|\\x..)*)\})/
+        my ($one, $hex, $count, $what) = ($1, $2, $3, $4);
+        defined $one ? $letter{$one} : defined $hex ? chr hex $hex : unescape($what) x $count/gex;
     return $text;
 }
 

@@ -147,7 +147,10 @@ sub shut { shutdown($_[0]{socket}, SHUT_WR) }
 sub hang_up {
     my ($self) = @_;
     close($self->{socket});
-    return $self->{site}->reap($self->{pid}) if $self->{pid};
+    return unless $self->{pid};
+    my $status = $self->{site}->reap($self->{pid}, 5);
+    delete $self->{pid} if defined $status;
+    return $status;
 }
 
 # Close with a reset.

@@ -148,6 +148,7 @@ sub internal {
 # ones are what every client can carry; the rest have NULs, bare CRs, or lines
 # longer than clients read.
 sub shapes {
+    seed(1939);
     my $n = 1000;
     my $plain = sub { return header(++$n, @_) };
     my @tame = (
@@ -256,6 +257,7 @@ sub names { return sort keys %mailboxes }
 sub mailbox {
     my ($name) = @_;
     my $make = $mailboxes{$name} or die "no mailbox is called $name\n";
+    seed(length $name);
     my $messages = $make->() or return (undef);
     return (mbox(@$messages), grep { !$_->{hidden} } @$messages);
 }

@@ -1,0 +1,84 @@
+/*
+ * view_fuzz.c - any octets as a view: what is accepted can be used.
+ *
+ * Few octets are a view by chance, so magic, count, sum and size are made
+ * right in every other input.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "view.h"
+
+#define MUST(condition) \
+	do { \
+		if (!(condition)) \
+			abort(); \
+	} while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+fuzz_use(const struct view *view)
+{
+	const struct view_message *m;
+	uint64_t octets = 0;
+	char uidl[UIDL_MAX + 1];
+	size_t n;
+	uint32_t i;
+
+	for (i = 0; i < view->head->count; i++) {
+		m = &view->message[i];
+		octets += m->octets;
+		MUST(view_check_length(m) <= VIEW_HEAD_CHECK);
+		MUST(m->body <= m->length && m->length <= m->octets);
+		if (view->head->format == VIEW_MBOX)
+			MUST(m->place + m->envelope + m->length <=
+			    view->head->stamp.size);
+		else
+			MUST(strlen(view->names + m->place) > 0);
+		memset(uidl, 'x', sizeof(uidl));
+		view_uidl(view, i, uidl);
+		n = strnlen(uidl, sizeof(uidl));
+		MUST(n >= 1 && n <= UIDL_MAX);
+		while (n-- > 0)
+			MUST(uidl[n] >= 0x21 && uidl[n] <= 0x7e);
+	}
+	MUST(octets == view->head->octets);
+}
+
+static void
+fuzz_right(void *octets, size_t size)
+{
+	struct view_head *head = octets;
+	struct view_message *m = (void *)(head + 1);
+	size_t rest = size - sizeof(*head);
+	uint32_t i;
+
+	head->magic = VIEW_MAGIC;
+	head->format = head->format % 2 + 1;
+	head->hidden %= 2;
+	head->count %= (uint32_t)(rest / sizeof(*m) + 1);
+	if (head->format == VIEW_MBOX)
+		head->count = (uint32_t)(rest / sizeof(*m));
+	head->names_size = rest - head->count * sizeof(*m);
+	head->octets = 0;
+	for (i = 0; i < head->count; i++)
+		head->octets += m[i].octets;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	void *octets = malloc(size + (size == 0));
+	struct view view;
+
+	memcpy(octets, data, size);
+	if (size >= sizeof(struct view_head) && data[4] % 2 == 0)
+		fuzz_right(octets, size);
+	if (view_init(&view, octets, size) == 0)
+		fuzz_use(&view);
+	(void)view_check(octets, size);
+	free(octets);
+	return 0;
+}
