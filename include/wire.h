@@ -29,9 +29,9 @@ uint64_t wire_count_end(const struct wire_count *count);
 
 /*
  * The offset of the first line of text that begins before limit, with prefix
- * (which is not empty); limit if there is none.  The octet before text can be seen
- * (a LF there makes text's start a line's), and length octets, at least limit:
- * a prefix may reach beyond limit, but not beyond them.
+ * (which is not empty); limit if there is none.  The octet before text can
+ * be seen (a LF there makes text's start a line's), and length octets, at
+ * least limit: a prefix may reach beyond limit, but not beyond them.
  */
 size_t wire_find_line(
     const char *text, size_t limit, size_t length, const char *prefix);

@@ -130,28 +130,42 @@ failure_text(enum channel_code code)
 	return "no login";
 }
 
+/*
+ * LOGIN FAILED is what bans an address: it is not for a user who only came
+ * when passwords could not be checked.
+ */
+static void
+failure_log(const struct back *back, const char *typed,
+    const struct ch_account *account)
+{
+	char who[CHANNEL_TEXT];
+
+	report_who(back, typed, who, sizeof(who));
+	if (account->code == CODE_TEMPORARY) {
+		log_warnx("LOGIN UNCHECKED, %s: %s", who, account->reason);
+		return;
+	}
+	log_info("LOGIN FAILED, %s", who);
+	log_debug("login, %s: %s", who, account->reason);
+}
+
 static void
 login_failed(struct back *back, const char *typed,
     const struct ch_account *account)
 {
-	char who[CHANNEL_TEXT], reason[CHANNEL_TEXT];
 	enum channel_code code = (enum channel_code)account->code;
 
-	report_who(back, typed, who, sizeof(who));
-	log_name(reason, sizeof(reason), account->reason);
-	log_info("LOGIN FAILED, %s", who);
-	if (account->reason[0] != '\0')
-		log_debug("login of %s: %s", who, account->reason);
-	if (code == CODE_TEMPORARY && account->reason[0] != '\0')
-		log_warnx("%s", account->reason);
+	failure_log(back, typed, account);
 	/* A wrong password never tells more than that it is one. */
 	if (code != CODE_TEMPORARY && code != CODE_REFUSED &&
 	    code != CODE_PERMANENT)
 		code = CODE_AUTH;
 	back->failures++;
-	failure_delay(back);
+	if (back->owner_of == NULL)
+		failure_delay(back);
 	login_refuse(back, code,
-	    back->failures >= back->config->login_tries,
+	    back->owner_of != NULL ||
+		back->failures >= back->config->login_tries,
 	    failure_text(code));
 }
 

@@ -93,7 +93,7 @@ report_end(struct back *back, enum channel_end why, const struct ch_end *end)
 	bool user = back->name[0] != '\0';
 
 	report_who(back, back->name, who, sizeof(who));
-	if (reason != NULL)
+	if (reason != NULL && (!user || why != END_LOGIN_FAILED))
 		log_info("%s: ip=[%s], port=[%s]", reason,
 		    back->connection->peer, back->connection->peer_port);
 	if (!user) {

@@ -8,8 +8,8 @@
 
 #include "view.h"
 
-#define NAME_OCTETS_MAX 255 /* of a file, in every file system */
-#define ENVELOPE_LEAST 5 /* "From " */
+#define NAME_OCTETS_MAX 255		 /* of a file, in every file system */
+#define ENVELOPE_LEAST 5		 /* "From " */
 #define LENGTH_MAX ((uint64_t)INT64_MAX) /* what a file may have */
 
 static bool
@@ -71,8 +71,8 @@ view_name_valid(const char *names, uint64_t size, uint64_t place)
 	if (place >= size || (place > 0 && names[place - 1] != '\0'))
 		return false;
 	name = names + place;
-	most = size - place > NAME_OCTETS_MAX ? NAME_OCTETS_MAX + 1
-					      : (size_t)(size - place);
+	most = size - place > NAME_OCTETS_MAX ? NAME_OCTETS_MAX + 1 :
+						(size_t)(size - place);
 	end = memchr(name, '\0', most);
 	return end != NULL && end != name && name[0] != '.' &&
 	    memchr(name, '/', (size_t)(end - name)) == NULL;
@@ -112,9 +112,9 @@ view_init(struct view *view, const void *data, size_t size)
 			return -1;
 	if (octets != head->octets)
 		return -1;
-	if (head->format == VIEW_MBOX
-		? !view_mbox_valid(head, messages)
-		: !view_maildir_valid(head, messages, names))
+	if (head->format == VIEW_MBOX ?
+		!view_mbox_valid(head, messages) :
+		!view_maildir_valid(head, messages, names))
 		return -1;
 	view->head = head;
 	view->message = messages;

@@ -58,7 +58,7 @@ trace(struct session *s, const char *format, ...)
 	va_list ap;
 	size_t i;
 
-	if (!s->args->trace)
+	if (!s->args->trace && !s->args->debug)
 		return;
 	memset(&s->record.u.text, 0, sizeof(s->record.u.text));
 	va_start(ap, format);
@@ -69,7 +69,10 @@ trace(struct session *s, const char *format, ...)
 		if (text[i] < 0x20 || text[i] > 0x7e)
 			text[i] = '?';
 	}
-	tell(s, CH_TRACE);
+	if (s->args->trace)
+		tell(s, CH_TRACE);
+	if (s->args->debug)
+		tell(s, CH_DEBUG);
 }
 
 /* The view, by one read into memory of our own, checked whole. */

@@ -104,8 +104,6 @@ command_trace(struct session *s, const struct verb *verb, const char *line,
 {
 	size_t name = strcspn(line, " ");
 
-	if (!s->args->trace)
-		return;
 	if (s->state == TRANS)
 		trace(s, "< %s", line);
 	else if (verb == NULL)

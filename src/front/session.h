@@ -130,7 +130,7 @@ void ask_login(struct session *s, uint32_t type);
 bool ask_look(struct session *s, uint32_t index);
 void ask_update(struct session *s);
 
-/* A line for the trace, when there is one. */
+/* A line for the trace and for debugging, where they are wanted. */
 void trace(struct session *s, const char *format, ...) FORMAT(2, 3);
 
 /* command.c */

@@ -12,7 +12,8 @@
  * What the file system is trusted with: what was synced stays.  What was not
  * may be there or not, each sector and each change of the size by itself, in
  * any order.  A rename is there or not.  A write that is cut short harms no
- * block but its own.
+ * block but its own.  After a sync that failed, octets may be lost for good
+ * that the system goes on showing.
  *
  * The journal has a header (device, inode, ranges), a window (a copy of some
  * octets of the file) and two blocks of which the one with the greater
@@ -91,7 +92,9 @@
  *             a mailbox; if he did, it is zeros that we take away.
  *             MARKED, no mark: truncated, D = [N, S), even if D is octet for
  *             octet what was there before: the mark was in no mail.  Sync the
- *             file, then 7.
+ *             file, then 7.  (Killed between ftruncate and fsync, mail
+ *             appended and not synced, and then power lost: that mail, for
+ *             which nobody vouched, may be cut or end in zeros; no more.)
  * K in 7      The same: MARKED, no mark, nothing is written.  If the journal
  *             comes back after a power loss, as well.
  * K in recovery  Each of its writes is one of the above, or puts octets where
@@ -102,6 +105,11 @@
  * fit, else the journal is set aside.  Whoever takes out or adds octets
  * before Q moves what is at Q.  Changes in place, of the same length, do not
  * disturb us: we move what we find.  MARKED without its mark does nothing.
+ *
+ * A FULL DISK.  The first window fills all the room there will ever be for
+ * one, so that it, the records and the file are only written over later.  Where
+ * writing over takes new space (copy on write), an error there is a crash as
+ * above, finished when there is space.
  *
  * A PURE TRUNCATION (all ranges are one piece that reaches to O) moves nothing,
  * but if N is not 0 it zeroes the rest of N's block, see above: power lost at

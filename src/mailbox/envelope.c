@@ -6,9 +6,9 @@
  * date is looked for from each word on; it must reach to the line's end.
  *
  *	From user Wed Dec  2 05:53 1992			and with seconds
- *	From user Wed Dec  2 05:53:22 PST 1992		and -0700, MET DST
- *	From user Wed Dec  2 05:53:22 1992 -0700	and PST, MET DST
- *	From user Wed, 2 Dec 1992 05:53:22 -0700 (PST)	and without the comma
+ *	From user Wed Dec  2 05:53:22 PST 1992		-0700, MET DST
+ *	From user Wed Dec  2 05:53:22 1992 -0700	PST, MET DST
+ *	From user Wed, 2 Dec 1992 05:53:22 -0700 (PST)	without the comma
  *
  * each with " remote from host" behind it (UUCP), and blanks.
  */

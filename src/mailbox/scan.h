@@ -17,7 +17,7 @@
  * write its view, with this stamp, to out from offset 0.  0 with the view's
  * size in *size; -1 with errno: EINVAL when the file does not begin as an
  * mbox, ESTALE when it is shorter than stamp->size, EFBIG when it has more than
- * VIEW_MESSAGES_MAX messages, or what pread, write and malloc say.
+ * VIEW_MESSAGES_MAX messages, EIO when crypto fails, or what pread, write and malloc say.
  */
 int scan_mbox(int file, const struct view_stamp *stamp,
     const struct crypto *crypto, int out, uint64_t *size) MUST_CHECK;

@@ -2,10 +2,10 @@
  * scan_head.c - what makes a message's unique-id.
  *
  * Only fields that no reader adds or changes count, in the order in which
- * they stand, whatever its line ends are; so does the number of the body's octets on the wire.  Each is
- * written as number, length and value, so that no two heads read the same.
- * The form is for ever: another one gives every message a new unique-id, and
- * every client fetches all its mail again.
+ * they stand, whatever their line ends are; so does the number of the body's
+ * octets on the wire.  Each is written as number, length and value, so that
+ * no two heads read the same.  The form is for ever: another one gives every
+ * message a new unique-id, and every client fetches all its mail again.
  */
 
 #include <errno.h>
@@ -32,6 +32,7 @@ enum field {
 #define FIELD_PREFIX 3 /* number, and length in two octets */
 #define FIELD_OPEN_NONE SIZE_MAX
 
+/* By first letter. */
 static const struct {
 	const char *name;
 	size_t length;
@@ -39,23 +40,30 @@ static const struct {
 } scan_fields[] = {
     {"received", 8, FIELD_RECEIVED},
     {"delivered-to", 12, FIELD_DELIVERED_TO},
-    {"message-id", 10, FIELD_MESSAGE_ID},
     {"date", 4, FIELD_DATE},
+    {"message-id", 10, FIELD_MESSAGE_ID},
     {"from", 4, FIELD_FROM},
     {"to", 2, FIELD_TO},
     {"subject", 7, FIELD_SUBJECT},
     {"x-imap", 6, FIELD_X_IMAP},
     {"x-imapbase", 10, FIELD_X_IMAPBASE},
+    {"", 0, FIELD_NONE},
+};
+
+/* Where a letter's names begin, plus one; most lines have none. */
+#define LETTER(c) ((unsigned char)(c)&31)
+static const unsigned char scan_letters[32] = {
+    [LETTER('r')] = 1,
+    [LETTER('d')] = 2,
+    [LETTER('m')] = 4,
+    [LETTER('f')] = 5,
+    [LETTER('t')] = 6,
+    [LETTER('s')] = 7,
+    [LETTER('x')] = 8,
 };
 
 _Static_assert(SCAN_AHEAD >= 12 + 1 + HEAD_FIELD_MAX + 2,
     "the part of a long line that can be seen fills a field");
-
-/* Letters that a field's name begins with; most lines begin with another. */
-#define LETTER(c) (1U << ((c)&31))
-#define LETTERS \
-	(LETTER('r') | LETTER('d') | LETTER('m') | LETTER('f') | LETTER('t') | \
-	    LETTER('s') | LETTER('x'))
 
 static bool
 scan_name_is(const char *line, const char *name, size_t length)
@@ -79,11 +87,11 @@ scan_name_is(const char *line, const char *name, size_t length)
 static enum field
 scan_field_find(const char *line, size_t length, size_t *value)
 {
-	size_t i, n;
+	size_t i = scan_letters[LETTER(line[0])], n;
 
-	if ((LETTERS & LETTER(line[0])) == 0)
+	if (i-- == 0)
 		return FIELD_NONE;
-	for (i = 0; i < ARRAY_SIZE(scan_fields); i++) {
+	for (; LETTER(scan_fields[i].name[0]) == LETTER(line[0]); i++) {
 		n = scan_fields[i].length;
 		if (n < length && scan_name_is(line, scan_fields[i].name, n)) {
 			*value = n + 1;

@@ -12,8 +12,8 @@
 
 #include "crypto.h"
 
-#define CRYPTO_QUIET                                                           \
-	(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT |                \
+#define CRYPTO_QUIET \
+	(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT | \
 	    OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS)
 
 extern const struct crypto pop3d_crypto;

@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
+#ifdef __x86_64__
+#include <immintrin.h>
 #endif
 
 #include "wire.h"
@@ -29,8 +29,8 @@ wire_init(struct wire *wire, uint64_t lines)
 }
 
 /* Bit i is set where text[i] is a LF; BLOCK octets. */
-#ifdef __SSE2__
-static uint64_t
+#ifdef __x86_64__
+static inline uint64_t
 wire_line_ends(const char *text)
 {
 	const __m128i lf = _mm_set1_epi8('\n');
@@ -46,8 +46,24 @@ wire_line_ends(const char *text)
 	}
 	return mask;
 }
+
+/* The same for a processor with AVX2: half the instructions. */
+__attribute__((target("avx2"))) static inline uint64_t
+wire_line_ends_avx2(const char *text)
+{
+	const __m256i lf = _mm256_set1_epi8('\n');
+	__m256i low, high;
+
+	memcpy(&low, text, sizeof(low));
+	memcpy(&high, text + 32, sizeof(high));
+	return (uint64_t)(uint32_t)_mm256_movemask_epi8(
+		   _mm256_cmpeq_epi8(low, lf)) |
+	    (uint64_t)(uint32_t)_mm256_movemask_epi8(
+		_mm256_cmpeq_epi8(high, lf))
+	    << 32;
+}
 #else
-static uint64_t
+static inline uint64_t
 wire_line_ends(const char *text)
 {
 	const uint64_t low = 0x7f7f7f7f7f7f7f7fU;
@@ -67,12 +83,12 @@ wire_line_ends(const char *text)
 #endif
 
 /*
- * Blocks of text while SOURCE_LEAST and ROOM_LEAST hold and no limit of lines is
- * near.  Results as wire_put().
+ * Blocks of text while SOURCE_LEAST and ROOM_LEAST hold and no limit of lines
+ * is near.  Results as wire_put().
  */
-static size_t
-wire_put_blocks(struct wire *wire, char *dst, size_t size, const char *text,
-    size_t length, size_t *taken)
+static inline __attribute__((always_inline)) size_t
+wire_put_blocks_by(uint64_t (*line_ends)(const char *), struct wire *wire,
+    char *dst, size_t size, const char *text, size_t length, size_t *taken)
 {
 	const char *s = text;
 	char *d = dst, *end = dst + size;
@@ -88,7 +104,7 @@ wire_put_blocks(struct wire *wire, char *dst, size_t size, const char *text,
 			dots++;
 		}
 		memcpy(d, s, BLOCK);
-		for (mask = wire_line_ends(s); mask != 0; mask &= mask - 1) {
+		for (mask = line_ends(s); mask != 0; mask &= mask - 1) {
 			p = (unsigned)__builtin_ctzll(mask);
 			if (p != 0)
 				last = (unsigned char)s[p - 1];
@@ -114,6 +130,29 @@ wire_put_blocks(struct wire *wire, char *dst, size_t size, const char *text,
 	wire->octets += (size_t)(d - dst) - dots;
 	*taken = (size_t)(s - text);
 	return (size_t)(d - dst);
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static size_t
+wire_put_blocks_avx2(struct wire *wire, char *dst, size_t size,
+    const char *text, size_t length, size_t *taken)
+{
+	return wire_put_blocks_by(
+	    wire_line_ends_avx2, wire, dst, size, text, length, taken);
+}
+#endif
+
+static size_t
+wire_put_blocks(struct wire *wire, char *dst, size_t size, const char *text,
+    size_t length, size_t *taken)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx2"))
+		return wire_put_blocks_avx2(
+		    wire, dst, size, text, length, taken);
+#endif
+	return wire_put_blocks_by(
+	    wire_line_ends, wire, dst, size, text, length, taken);
 }
 
 /* As wire_put(), octet by octet. */

@@ -24,6 +24,17 @@ wire_count_init(struct wire_count *count)
 	(memcpy(&(v), (s), LANES), memcpy(&(w), (s)-1, LANES), \
 	    (octets_v)(((v) == '\n') & ((w) != '\r')))
 
+/* From r on, LANES octets of which the last r are set. */
+/* clang-format off */
+static const unsigned char wire_ends[2 * LANES] = {
+    [LANES] =
+    255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255,
+};
+/* clang-format on */
+
 /*
  * The bare LFs of text, LANES octets at least and ROUNDS blocks at most; the
  * octet before it can be seen, too.
@@ -31,39 +42,6 @@ wire_count_init(struct wire_count *count)
 WIDE static uint64_t
 wire_count_bare(const char *text, size_t length)
 {
-	/* From r on, r octets at its end are set. */
-	static const unsigned char ends[2 * LANES] = {[LANES] = 255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255,
-	    255};
 	const char *s = text, *end = text + length;
 	octets_v v, w, mask, a = {0}, b = {0};
 	const pairs_v low = (pairs_v){0} + 255;
@@ -80,10 +58,10 @@ wire_count_bare(const char *text, size_t length)
 		s += LANES;
 	}
 	/* What is left is the end of the text's last LANES octets. */
-	memcpy(&mask, ends + (end - s), LANES);
+	memcpy(&mask, wire_ends + (end - s), LANES);
 	b -= BARE(v, w, end - LANES) & mask;
-	pairs = ((pairs_v)a & low) + ((pairs_v)a >> 8);
-	pairs += ((pairs_v)b & low) + ((pairs_v)b >> 8);
+	pairs = ((pairs_v)a & low) + (pairs_v)a / 256;
+	pairs += ((pairs_v)b & low) + (pairs_v)b / 256;
 	for (i = 0; i < LANES / 2; i++)
 		sum += pairs[i];
 	return sum;

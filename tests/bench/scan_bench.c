@@ -106,10 +106,10 @@ bench_make(uint64_t total, size_t least, size_t most)
 	for (i = 0; (uint64_t)ftello(out) < total; i++)
 		bench_message(out, i,
 		    least +
-			(bench_random(64) == 0
-				? bench_random((uint32_t)(most - least + 1))
-				: bench_random(
-				      (uint32_t)((most - least) / 16 + 1))));
+			(bench_random(64) == 0 ?
+				bench_random((uint32_t)(most - least + 1)) :
+				bench_random(
+				    (uint32_t)((most - least) / 16 + 1))));
 	if (fclose(out) != 0) {
 		perror(path);
 		exit(1);

@@ -18,16 +18,15 @@ my $fetchmail = Pop3d::program('fetchmail') // BAIL_OUT('no fetchmail: see tests
 sub run_fetchmail {
     my ($site, $home, @more) = @_;
     my $deliver = deliverer($home);
-    Pop3d::file_put("$home/fetchmailrc", join("\n", 'set no bouncemail', 'set no syslog',
+    Pop3d::file_put("$home/fetchmailrc", join("\n", 'set no bouncemail', 'set no syslog', 'set invisible',
         "poll 127.0.0.1 protocol pop3 port $site->{port} auth password no uidl",
         '  user "demo" there with password "secret" is "demo" here',
-        "  mda \"$deliver\"", '  options fetchall no rewrite no mimedecode pass8bits invisible no stripcr',
+        "  mda \"$deliver\"", '  options fetchall no rewrite no mimedecode pass8bits no stripcr',
         '  sslproto "" no ssl', @more) . "\n");
     chmod(0600, "$home/fetchmailrc");
     local %ENV = (%ENV, FETCHMAILHOME => $home, HOME => $home);
     my ($status, $out) = $site->run($fetchmail, '-f', "$home/fetchmailrc", '--pidfile', "$home/pid", '-v');
-    is($status, 0, 'fetchmail: status 0') or diag(substr $out, -2000);
-    unlike($out, qr/length|size mismatch|discrepan/i, 'it finds the sizes right') if 0;
+    ok($status == 0 || ($status == 13 << 8 && grep { /fetchlimit/ } @more), 'fetchmail: well, or at its limit') or diag(substr $out, -2000);
     return $out;
 }
 

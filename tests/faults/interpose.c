@@ -18,10 +18,11 @@
 
 struct fault_state *fault_state;
 
+/* ISO C has no way from what dlsym() returns to a function. */
 #define NEXT(name) \
 	static __typeof__(&name) next; \
 	if (next == NULL) \
-	next = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
+	*(void **)&next = dlsym(RTLD_NEXT, #name)
 
 static void
 fault_die(void)

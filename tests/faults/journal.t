@@ -106,7 +106,7 @@ my @plants = (
         '', 'the least' ],
     [ 'the greater size is not recorded', 'journal.c',
         'move_under(job) == -1 || store_record(job) == -1',
-        'move_under(job) == -1', 'one, many steps' ],
+        'move_under(job) == -1', 'tail' ],
     [ 'mail after a crash is not synced before it is counted', 'journal.c',
         "if (file_sync(job->file) == -1)\n\t\t\treturn -1;\n\t\trecord->size",
         'record->size', 'one, many steps' ],

@@ -163,7 +163,7 @@ second_levels(const struct scenario *scenario)
 	static struct snapshot snapshot;
 	struct outcome outcome;
 	long points = 0;
-	size_t step = full ? 1 : 11;
+	size_t step = full ? 1 : 17;
 
 	for (long killed_at = 1;; killed_at++) {
 		world_reset(&world, scenario);
@@ -174,13 +174,15 @@ second_levels(const struct scenario *scenario)
 		if (!world_load(&world, world_names[0], &snapshot.journal))
 			continue;
 		(void)world_load(&world, "mailbox", &snapshot.file);
-		for (size_t n = full ? 0 : dice(11);
+		for (size_t n = full ? 0 : dice(17);
 		     n < FAULTS * DELIVERIES * DELIVERIES; n += step) {
 			const struct fault *fault = &faults[n % FAULTS];
-			enum delivery first = n / FAULTS % DELIVERIES;
-			enum delivery second = n / FAULTS / DELIVERIES;
+			enum delivery first =
+			    (enum delivery)(n / FAULTS % DELIVERIES);
+			enum delivery second =
+			    (enum delivery)(n / FAULTS / DELIVERIES);
 			/* Bounded: every call of few, by a random start. */
-			long stride = full ? 1 : 11;
+			long stride = full ? 1 : 17;
 			long at = full ? 1 : 1 + dice(11);
 
 			for (; second_level(scenario, &snapshot, killed_at,

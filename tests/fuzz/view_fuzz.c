@@ -1,8 +1,8 @@
 /*
  * view_fuzz.c - any octets as a view: what is accepted can be used.
  *
- * Few octets are a view by chance, so magic, count, sum and size are made
- * right in every other input.
+ * Few octets are a view by chance, so head and messages are made right as one
+ * of the octets says.
  */
 
 #include <stdlib.h>
@@ -56,8 +56,8 @@ fuzz_right(void *octets, size_t size)
 	uint32_t i;
 
 	head->magic = VIEW_MAGIC;
-	head->format = head->format % 2 + 1;
-	head->hidden %= 2;
+	head->format = 2 - head->format % 2;
+	head->hidden = 0;
 	head->count %= (uint32_t)(rest / sizeof(*m) + 1);
 	if (head->format == VIEW_MBOX)
 		head->count = (uint32_t)(rest / sizeof(*m));
@@ -67,6 +67,33 @@ fuzz_right(void *octets, size_t size)
 		head->octets += m[i].octets;
 }
 
+/* The messages, too, all but their places in the names. */
+static void
+fuzz_right_messages(void *octets)
+{
+	struct view_head *head = octets;
+	struct view_message *m = (void *)(head + 1);
+	uint64_t place = 0;
+	uint32_t i;
+
+	head->octets = 0;
+	for (i = 0; i < head->count; i++, m++) {
+		m->length %= 10000;
+		m->body %= m->length + 1;
+		m->octets = m->length + m->octets % (m->length + 3);
+		m->flags %= 2;
+		head->octets += m->octets;
+		if (head->format == VIEW_MAILDIR) {
+			m->envelope = 0;
+			continue;
+		}
+		m->envelope = (uint16_t)(5 + m->envelope % 1000);
+		m->place = place;
+		place += m->envelope + m->length;
+	}
+	head->stamp.size = place;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -74,8 +101,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct view view;
 
 	memcpy(octets, data, size);
-	if (size >= sizeof(struct view_head) && data[4] % 2 == 0)
+	if (size >= sizeof(struct view_head) && data[15] % 4 != 3) {
 		fuzz_right(octets, size);
+		if (data[15] % 4 != 2)
+			fuzz_right_messages(octets);
+	}
 	if (view_init(&view, octets, size) == 0)
 		fuzz_use(&view);
 	(void)view_check(octets, size);

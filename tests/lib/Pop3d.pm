@@ -278,7 +278,7 @@ sub run {
     my ($self, @argv) = @_;
     open(my $out, '+>', undef) or die "temporary file: $!\n";
     my $pid = $self->spawn(\@argv, out => $out, err => $out);
-    my $status = $self->reap($pid);
+    my $status = $self->reap($pid, 120);
     $self->end($pid, 'KILL') unless defined $status;
     seek($out, 0, 0);
     local $/;
@@ -332,7 +332,7 @@ sub inetd {
     $self->{port} = free_port();
     file_put("$dir/inetd.conf", "127.0.0.1:$self->{port} stream tcp "
         . "nowait.100000 $user $POP3D pop3d -C $dir/pop3d.conf @args\n");
-    my $pid = $self->spawn([$inetd, '-i', '-R', '0', "$dir/inetd.conf"],
+    my $pid = $self->spawn([$inetd, '-i', '-R', '100000', "$dir/inetd.conf"],
         world => can_world());
     $self->{server} = $pid;
     $self->wait_port;

@@ -122,7 +122,8 @@ subtest 'a lock file that stays is not waited for for ever' => sub {
 subtest 'a lock of fcntl that stays is not waited for for ever' => sub {
     $site->mailbox($three);
     open(my $file, '+<', $site->mailbox_path) or die;
-    fcntl($file, POSIX::F_SETLK(), pack('s s x!8 q q i x!8', POSIX::F_WRLCK(), 0, 0, 0, 0)) or die;
+    my $request = pack('s s x!8 q q i x!8', POSIX::F_WRLCK(), 0, 0, 0, 0);
+    fcntl($file, POSIX::F_SETLK(), $request) or die;
     my $client = $site->session(args => ['-o', 'lock-timeout=1s']);
     like($client->login, qr/^-ERR \[(?:IN-USE|SYS\/TEMP)\]/, 'refused');
     ok(!-e $site->mailbox_path . '.lock', 'the lock file was given back');

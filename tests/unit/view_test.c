@@ -73,11 +73,11 @@ view_accepted(const struct view_file *file, size_t names_size)
 	return accepted;
 }
 
-#define refused(change, text)                                                  \
-	do {                                                                   \
-		view_file_mbox(&file);                                         \
-		change;                                                        \
-		ok(!view_accepted(&file, 0), "refused: %s", text);             \
+#define refused(change, text) \
+	do { \
+		view_file_mbox(&file); \
+		change; \
+		ok(!view_accepted(&file, 0), "refused: %s", text); \
 	} while (0)
 
 static void

@@ -190,6 +190,10 @@ wire_test_lines(void)
 		    wire_naive_line(copy + 1, limit, length, prefix);
 		free(copy);
 	}
+	ok(wire_find_line("\nFrom " + 1, 1, 5, "From ") == 0,
+	    "a prefix that ends where the text does");
+	ok(wire_find_line("\nFrom " + 1, 1, 4, "From ") == 1,
+	    "not one that would end behind it");
 	ok(same == ROUNDS && found > ROUNDS / 10 && found < ROUNDS,
 	    "lines are found: %u of %u", found, ROUNDS);
 }
@@ -229,9 +233,23 @@ wire_test_plain(void)
 	ok(wire_is("a\r.\n", 4, "a\r.\r\n", 5), "a bare CR starts no line");
 }
 
+/* Sums in octets must not overflow. */
+static void
+wire_test_line_ends(void)
+{
+	size_t length = 100000;
+	char *text = malloc(length);
+
+	memset(text, '\n', length);
+	ok(wire_count_pieces(text, length, 1U << 31) == 2 * length,
+	    "a text of nothing but LFs");
+	free(text);
+}
+
 int
 main(void)
 {
+	wire_test_line_ends();
 	wire_test_plain();
 	wire_test_random();
 	wire_test_lines();

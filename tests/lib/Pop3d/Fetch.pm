@@ -40,8 +40,8 @@ sub home {
 # A program that a client hands its messages to, one a call.
 sub deliverer {
     my ($home) = @_;
-    Pop3d::file_put("$home/deliver", "#!/bin/sh\nset -e\ncd '$home/got'\n"
-        . "number=\$(ls | wc -l)\ncat > \$(printf '%05d' \$((number + 1)))\n");
+    Pop3d::file_put("$home/deliver", "#!/bin/sh\ncd '$home/got' || exit 1\nset -- *\n"
+        . "[ -e \"\$1\" ] || set --\nexec cat > \"\$((100001 + \$#))\"\n");
     chmod(0755, "$home/deliver");
     return "$home/deliver";
 }
