@@ -43,6 +43,9 @@ _Noreturn void verifier_run(const struct config *config, int fd,
 void auth_password(const struct config *config, const char *name,
     const char *secret, struct ch_account *account);
 
+/* Can passwords be verified: is the module of libcrypt there? */
+bool auth_ready(void);
+
 /*
  * Expand a mailbox template (%u name, %n local part, %d domain, %h home, %%,
  * ~/ the home) for an account; -1 with errno EINVAL when the name or a part

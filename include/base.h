@@ -119,10 +119,11 @@ enum auth_kind { AUTH_UNIX, AUTH_PASSWD_FILE, AUTH_KINDS };
  */
 struct config {
 	char *file;             /* where it was read from, or "" */
+	char *folder;           /* while a file is read: its absolute folder */
 	char *mailbox;          /* mbox:PATH, %u %n %d %h ~/ not yet expanded */
 	enum auth_kind auth[AUTH_KINDS]; /* in order */
 	size_t auth_count;
-	char *passwd_file;      /* absolute, or relative to the cwd */
+	char *passwd_file;      /* absolute, or "" */
 	enum plaintext plaintext;
 	uint64_t minimum_uid;   /* at least 1 */
 	char *front_user;       /* "" = pop3d, else nobody */
@@ -136,6 +137,8 @@ struct config {
 	uint64_t login_tries;
 	uint64_t login_delay_failed;
 	char *greeting;         /* "" = POP3 server at HOST ready */
+	bool mark_seen;         /* Maildir: flag S on what was fetched */
+	bool mailbox_create;    /* make a Maildir that is missing */
 	char *listen;
 	char *pid_file;
 	bool statistics;
@@ -184,6 +187,15 @@ void platform_close_from(int lowest);
 
 /* No debugger, no core, not even by our own uid. */
 void platform_hide(void);
+
+/*
+ * Be killed when the parent ends; to be called after the last change of ids,
+ * which undoes it.  0, or -1 with errno.
+ */
+int platform_die_with_parent(void) MUST_CHECK;
+
+/* Is there a list of system calls on this platform? */
+bool sandbox_there(void);
 
 /* No new privileges by exec, for ever; 0, or -1 with errno. */
 int platform_no_new_privileges(void) MUST_CHECK;

@@ -56,7 +56,8 @@ struct view_message {
 	uint64_t length;        /* of the text as stored */
 	uint64_t octets;        /* of the text on the wire, without dots added */
 	uint64_t body;          /* from the text's start; length if no body */
-	uint64_t check;         /* view_check() of the first octets from place */
+	uint64_t check;         /* mbox: view_check() of the first octets from
+				 * place; Maildir: the file's inode */
 	uint8_t digest[VIEW_DIGEST]; /* of what makes its unique-id */
 	uint32_t twin;          /* 0, or a number that tells exact twins apart */
 	uint16_t envelope;      /* octets of the envelope line with its end */
@@ -64,6 +65,12 @@ struct view_message {
 };
 
 #define VIEW_REMOVED 1U /* SYNC took it: its number stays, it is gone */
+/*
+ * Maildir alone.  UNREAD: octets is what the file's name says, length and body
+ * are not known.  NEW: it is in new/, else in cur/.
+ */
+#define VIEW_UNREAD 2U
+#define VIEW_NEW 4U
 
 _Static_assert(sizeof(struct view_message) == 64, "a promise of the README");
 

@@ -36,6 +36,19 @@ uint64_t wire_count_end(const struct wire_count *count);
 size_t wire_find_line(
     const char *text, size_t limit, size_t length, const char *prefix);
 
+/* The header of a text in pieces of any size: it ends with an empty line. */
+struct wire_header {
+	bool ended;
+	unsigned char last;     /* of an unfinished line: 0 within it, LF at
+				 * its start, CR when that is all of it */
+};
+
+void wire_header_init(struct wire_header *header);
+
+/* How many octets of text are the header's; all while it has not ended. */
+size_t wire_header_put(struct wire_header *header, const char *text,
+    size_t length);
+
 /* Sending: a text in pieces of any size, to a buffer of any size. */
 struct wire {
 	uint64_t octets;        /* put so far, dots not counted */

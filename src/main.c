@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +153,17 @@ stderr_separate(void)
 	return true;
 }
 
+/* Nothing that is written to descriptor 2 may reach the client. */
+static void
+stderr_leave(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null == -1 || dup2(null, STDERR_FILENO) == -1)
+		_exit(1);
+	(void)close(null);
+}
+
 /* Is there a client that waits for an answer? */
 static bool
 client_waits(void)
@@ -230,6 +242,8 @@ main(int argc, char **argv)
 		return 0;
 	}
 	separate = o.role != ROLE_SESSION || stderr_separate();
+	if (!separate)
+		stderr_leave();
 	log_init(LOG_MAIL, separate, false);
 	if (config_init(&config) == -1)
 		fatal("configuration");

@@ -2,6 +2,7 @@
  * hash.c - password hashes; see hash.h.  Verifier only.
  */
 
+#include "auth.h"
 #include "hash.h"
 
 #include <errno.h>
@@ -13,6 +14,12 @@ static const struct crypt_module *
 crypt_load(void)
 {
 	return platform_module(HASH_MODULE, "pop3d_crypt");
+}
+
+bool
+auth_ready(void)
+{
+	return crypt_load() != NULL;
 }
 
 /*

@@ -14,6 +14,8 @@
 #include "state.h"
 
 #define GRACE_MS 5000 /* a front that does not end itself in time is ended */
+#define WAITS 20 /* for the status of a front that has gone, in turns of */
+#define WAIT_MS 10
 #define HOST_SIZE 256
 
 static void
@@ -116,13 +118,15 @@ requests_serve(struct back *back)
 
 /*
  * Locks go first: who waits for the mailbox need not wait for the front.  The
- * status of one that is dying already is not changed by our signal.
+ * status of one that is dying already is not changed by our signal.  After the
+ * login it is another user's process, which the signal does not reach; it
+ * dies with this one (close_in.c).
  */
 static void
 session_end(struct back *back)
 {
 	bool said = back->seen[CH_END] > 0;
-	int status = 0;
+	int status = 0, waits = WAITS;
 
 	mailbox_close(back->mailbox);
 	(void)close(back->channel);
@@ -131,8 +135,9 @@ session_end(struct back *back)
 	if (said)
 		return;
 	(void)kill(back->front, SIGKILL);
-	while (waitpid(back->front, &status, 0) == -1 && errno == EINTR)
-		continue;
+	while (waits-- > 0 &&
+	    waitpid(back->front, &status, WNOHANG) != back->front)
+		(void)poll(NULL, 0, WAIT_MS);
 	report_lost(back, back->broken ? 0 : status);
 }
 

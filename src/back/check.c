@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auth.h"
 #include "crypto.h"
 #include "state.h"
 
@@ -46,14 +47,10 @@ check_front(const struct config *config)
 static void
 check_filter(void)
 {
-#if defined(__linux__)
-	say("system calls", "an allow-list (seccomp), no new privileges");
-#elif defined(__OpenBSD__)
-	say("system calls", "pledge");
-#else
-	say("system calls", "this platform has no list: the promise is "
-	    "reduced to ids and the empty folder");
-#endif
+	say("system calls", sandbox_there() ?
+		"an allow-list, no new privileges" :
+		"this platform has no list: the promise is reduced to ids "
+		"and the empty folder");
 }
 
 static void
@@ -78,12 +75,55 @@ check_state(const struct config *config)
 static int
 check_modules(void)
 {
+	int bad = 0;
+
 	if (crypto_load() == NULL) {
 		say("modules", "pop3d-crypto.so cannot be loaded: no mailbox "
 		    "can be opened");
+		bad = 1;
+	}
+	if (!auth_ready()) {
+		say("modules", "pop3d-crypt.so cannot be loaded: nobody can "
+		    "log in");
+		bad = 1;
+	}
+	if (!bad)
+		say("modules", "pop3d-crypto.so, pop3d-crypt.so");
+	return bad;
+}
+
+/* The template, tried with a user that there need not be. */
+static int
+check_mailbox(const struct config *config)
+{
+	struct ch_account account = {.name = "user@example.org",
+	    .home = "/home/user"};
+	char path[CHANNEL_PATH];
+
+	if (mailbox_expand(config->mailbox, &account, path, sizeof(path)) ==
+	    0) {
+		say("mailbox", config->mailbox);
+		return 0;
+	}
+	say("mailbox", "the template cannot be expanded to an absolute path");
+	return 1;
+}
+
+static int
+check_logins(const struct config *config)
+{
+	char line[CHANNEL_PATH + 64];
+	size_t i;
+
+	for (i = 0; i < config->auth_count; i++) {
+		if (config->auth[i] != AUTH_PASSWD_FILE ||
+		    access(config->passwd_file, R_OK) == 0)
+			continue;
+		text_cut(line, sizeof(line), "passwd-file '%s': %s",
+		    config->passwd_file, strerror(errno));
+		say("logins", line);
 		return 1;
 	}
-	say("modules", "pop3d-crypto.so");
 	return 0;
 }
 
@@ -94,7 +134,8 @@ back_check(const struct config *config)
 
 	say("configuration", config->file[0] != '\0' ? config->file :
 	    "the defaults");
-	say("mailbox", config->mailbox);
+	bad |= check_mailbox(config);
+	bad |= check_logins(config);
 	bad |= check_front(config);
 	check_filter();
 	check_state(config);

@@ -65,13 +65,15 @@ on_update(struct back *back)
 {
 	struct ch_updated *updated = &back->record.u.updated;
 	struct mailbox_set set = {back->deleted, back->fetched, back->messages};
+	struct mailbox_tally tally = back->tally;
 	struct mailbox_error error;
 	int result = 0;
 
 	memset(&error, 0, sizeof(error));
 	if (back->deleted != NULL)
-		result = mailbox_update(back->mailbox, &set, &back->tally,
-		    &error);
+		result = mailbox_update(back->mailbox, &set, &tally, &error);
+	if (result == 0 || error.code == CODE_PARTIAL)
+		back->tally = tally;
 	memset(updated, 0, sizeof(*updated));
 	if (result == -1)
 		updated->code = (uint32_t)error.code;

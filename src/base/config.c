@@ -48,7 +48,7 @@ static const struct setting settings[] = {
 	{ "plaintext", TYPE_PLAINTEXT, "local", 0, 0, AT(plaintext) },
 	{ "minimum-uid", TYPE_NUMBER, "1", 1, UINT32_MAX - 1, AT(minimum_uid) },
 	{ "front-user", TYPE_TEXT, "", 0, 0, AT(front_user) },
-	{ "state-directory", TYPE_PATH, "/var/lib/pop3d", 0, 0,
+	{ "state-directory", TYPE_PATH, "/var/lib/pop3d", 1, 1,
 	    AT(state_directory) },
 	{ "locks", TYPE_LOCKS, "fcntl dotlock", 0, 0, AT(locks) },
 	{ "lock-timeout", TYPE_TIME, "30s", 0, DAY, AT(lock_timeout) },
@@ -61,6 +61,8 @@ static const struct setting settings[] = {
 	{ "login-delay-failed", TYPE_TIME, "2s", 0, 60,
 	    AT(login_delay_failed) },
 	{ "greeting", TYPE_TEXT, "", 0, 0, AT(greeting) },
+	{ "mark-seen", TYPE_BOOL, "no", 0, 0, AT(mark_seen) },
+	{ "mailbox-create", TYPE_BOOL, "no", 0, 0, AT(mailbox_create) },
 	{ "listen", TYPE_TEXT, "*:110", 0, 0, AT(listen) },
 	{ "pid-file", TYPE_PATH, "/run/pop3d.pid", 0, 0, AT(pid_file) },
 	{ "statistics", TYPE_BOOL, "no", 0, 0, AT(statistics) },
@@ -233,26 +235,21 @@ set_text(char **field, const char *value)
 }
 
 /*
- * A path from the file is from the file's folder, one from the command line
- * from the current one: made absolute now, for the session may be elsewhere.
+ * A path in the file is from the file's folder, one on the command line from
+ * the current one: made absolute now, for the session may be elsewhere.
  */
 static int
 set_path(const struct config *config, char **field, const char *value)
 {
 	char path[PATH_MAX], cwd[PATH_MAX];
-	const char *slash;
-	int length;
+	const char *folder = config->folder;
 
 	if (value[0] == '\0' || value[0] == '/')
 		return set_text(field, value);
-	slash = strrchr(config->file, '/');
-	if (slash != NULL) {
-		length = (int)(slash - config->file);
-		if (text_print(path, sizeof(path), "%.*s/%s", length,
-		    config->file, value) == -1)
-			return -1;
-	} else if (getcwd(cwd, sizeof(cwd)) == NULL ||
-	    text_print(path, sizeof(path), "%s/%s", cwd, value) == -1)
+	if (folder[0] == '\0')
+		folder = getcwd(cwd, sizeof(cwd));
+	if (folder == NULL ||
+	    text_print(path, sizeof(path), "%s/%s", folder, value) == -1)
 		return -1;
 	return set_text(field, path);
 }
@@ -309,6 +306,8 @@ setting_apply(struct config *config, const struct setting *s,
 	case TYPE_TEXT:
 		return set_text(FIELD(config, s, char *), value);
 	case TYPE_PATH:
+		if (value[0] == '\0' && s->least > 0)
+			return -1;
 		return set_path(config, FIELD(config, s, char *), value);
 	case TYPE_NUMBER:
 	case TYPE_TIME:
@@ -374,8 +373,11 @@ config_init(struct config *config)
 
 	memset(config, 0, sizeof(*config));
 	config->file = strdup("");
-	if (config->file == NULL)
+	config->folder = strdup("");
+	if (config->file == NULL || config->folder == NULL) {
+		config_free(config);
 		return -1;
+	}
 	for (i = 0; i < ARRAY_SIZE(settings); i++) {
 		if (config_set(config, settings[i].name, settings[i].value,
 		    error) == -1) {
@@ -399,5 +401,6 @@ config_free(struct config *config)
 			free(*FIELD(config, &settings[i], char *));
 	}
 	free(config->file);
+	free(config->folder);
 	memset(config, 0, sizeof(*config));
 }

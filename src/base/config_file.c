@@ -3,8 +3,10 @@
  */
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base.h"
 
@@ -102,6 +104,44 @@ config_lines(struct config *config, char *text, size_t length,
 	return 0;
 }
 
+/* The absolute folder of path, which the caller frees; NULL with errno. */
+static char *
+folder_of(const char *path)
+{
+	char folder[PATH_MAX], cwd[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int length = slash == NULL ? 0 : (int)(slash - path);
+
+	if (path[0] == '/')
+		cwd[0] = '\0';
+	else if (getcwd(cwd, sizeof(cwd)) == NULL)
+		return NULL;
+	if (text_print(folder, sizeof(folder), "%s%s%.*s", cwd,
+		path[0] == '/' || length == 0 ? "" : "/", length, path) == -1)
+		return NULL;
+	return strdup(folder);
+}
+
+/* Paths in text are from path's folder; those that come later are not. */
+static int
+config_lines_at(struct config *config, const char *path, char *text,
+    size_t length, char error[CONFIG_ERROR_SIZE])
+{
+	char *folder = folder_of(path), *none = config->folder;
+	int result;
+
+	if (folder == NULL) {
+		text_cut(error, CONFIG_ERROR_SIZE, "%.300s: %s", path,
+		    strerror(errno));
+		return -1;
+	}
+	config->folder = folder;
+	result = config_lines(config, text, length, error);
+	config->folder = none;
+	free(folder);
+	return result;
+}
+
 int
 config_load(struct config *config, const char *path,
     char error[CONFIG_ERROR_SIZE])
@@ -122,7 +162,7 @@ config_load(struct config *config, const char *path,
 	}
 	free(config->file);
 	config->file = file;
-	result = config_lines(config, text, length, error);
+	result = config_lines_at(config, path, text, length, error);
 	saved = errno;
 	free(text);
 	errno = saved;

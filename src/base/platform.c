@@ -101,6 +101,16 @@ platform_hide(void)
 }
 
 int
+platform_die_with_parent(void)
+{
+#ifdef PR_SET_PDEATHSIG
+	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+#else
+	return 0;
+#endif
+}
+
+int
 platform_no_new_privileges(void)
 {
 #ifdef PR_SET_NO_NEW_PRIVS

@@ -116,6 +116,12 @@ rules_sort(struct sandbox_rule *rules, size_t count)
 	}
 }
 
+bool
+sandbox_there(void)
+{
+	return true;
+}
+
 int
 sandbox_close(const struct sandbox_rule *rules, size_t count)
 {
@@ -145,6 +151,12 @@ sandbox_close(const struct sandbox_rule *rules, size_t count)
 
 #elif defined(__OpenBSD__)
 
+bool
+sandbox_there(void)
+{
+	return true;
+}
+
 int
 sandbox_close(const struct sandbox_rule *rules, size_t count)
 {
@@ -154,6 +166,12 @@ sandbox_close(const struct sandbox_rule *rules, size_t count)
 }
 
 #else
+
+bool
+sandbox_there(void)
+{
+	return false;
+}
 
 int
 sandbox_close(const struct sandbox_rule *rules, size_t count)

@@ -35,11 +35,11 @@ view_head_valid(const struct view_head *head, size_t size)
 
 /* What holds in both formats. */
 static bool
-view_message_valid(const struct view_message *m)
+view_message_valid(const struct view_message *m, unsigned flags)
 {
 	return m->length <= LENGTH_MAX && m->body <= m->length &&
 	    m->octets >= m->length && m->octets - m->length <= m->length + 2 &&
-	    (m->flags & ~VIEW_REMOVED) == 0;
+	    (m->flags & ~flags) == 0;
 }
 
 static bool
@@ -97,6 +97,7 @@ view_init(struct view *view, const void *data, size_t size)
 	const struct view_head *head = data;
 	const struct view_message *messages;
 	const char *names;
+	unsigned flags = VIEW_REMOVED;
 	uint64_t octets = 0;
 	uint32_t i;
 
@@ -106,8 +107,10 @@ view_init(struct view *view, const void *data, size_t size)
 		return -1;
 	messages = (const void *)(head + 1);
 	names = (const char *)(messages + head->count);
+	if (head->format == VIEW_MAILDIR)
+		flags |= VIEW_UNREAD | VIEW_NEW;
 	for (i = 0; i < head->count; i++)
-		if (!view_message_valid(&messages[i]) ||
+		if (!view_message_valid(&messages[i], flags) ||
 		    __builtin_add_overflow(octets, messages[i].octets, &octets))
 			return -1;
 	if (octets != head->octets)

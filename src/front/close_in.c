@@ -1,6 +1,9 @@
 /*
  * close_in.c - the front gives up everything but its session.
  *
+ * The back cannot signal another user's process: the front is born to end
+ * with it, whatever has become of it.
+ *
  * The order: descriptors while there still is a /dev, the root folder and
  * the ids while there still is a root, then limits, and the system calls
  * last.  The list is the manual's: tests/unit/close_in_test.c compares.
@@ -113,6 +116,8 @@ front_close_in(const struct front_args *args)
 	    limits_set() == -1)
 		return -1;
 	platform_hide();
+	if (platform_die_with_parent() == -1)
+		return -1;
 	if (sandbox_close(rules, ARRAY_SIZE(rules)) == -1 && errno != ENOSYS)
 		return -1;
 	return 0;

@@ -104,7 +104,7 @@ command_trace(struct session *s, const struct verb *verb, const char *line,
 {
 	size_t name = strcspn(line, " ");
 
-	if (s->state == TRANS)
+	if (s->state == TRANS && (verb == NULL || verb->states != AUTH))
 		trace(s, "< %s", line);
 	else if (verb == NULL)
 		trace(s, "< <%zu octets>", length);

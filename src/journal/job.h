@@ -36,9 +36,10 @@ int job_init(struct job *job, const struct journal_place *place, int file)
     MUST_CHECK;
 void job_free(struct job *job);
 
-/* fsync() and fdatasync(), again after EINTR only. */
+/* fsync(), fdatasync() and ftruncate(), again after EINTR only. */
 int file_sync(int fd) MUST_CHECK;
 int file_sync_data(int fd) MUST_CHECK;
+int file_truncate(int fd, uint64_t size) MUST_CHECK;
 
 /* move.c: the octets */
 

@@ -154,17 +154,6 @@ job_free(struct job *job)
 }
 
 static int
-file_truncate(int file, uint64_t size)
-{
-	int result;
-
-	do {
-		result = ftruncate(file, (off_t)size);
-	} while (result == -1 && errno == EINTR);
-	return result;
-}
-
-static int
 file_stat(struct job *job, uint64_t *size)
 {
 	struct stat st;

@@ -31,6 +31,17 @@ file_sync_data(int fd)
 }
 
 int
+file_truncate(int file, uint64_t size)
+{
+	int result;
+
+	do {
+		result = ftruncate(file, (off_t)size);
+	} while (result == -1 && errno == EINTR);
+	return result;
+}
+
+int
 move_plan(struct job *job, const struct journal_range *ranges, size_t count,
     uint64_t size)
 {

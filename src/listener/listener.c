@@ -46,6 +46,8 @@ signals_set(void)
 	action.sa_handler = on_terminate;
 	(void)sigaction(SIGTERM, &action, NULL);
 	(void)sigaction(SIGINT, &action, NULL);
+	action.sa_handler = SIG_IGN;
+	(void)sigaction(SIGHUP, &action, NULL);
 	action.sa_handler = on_child;
 	(void)sigaction(SIGCHLD, &action, NULL);
 }

@@ -183,7 +183,7 @@ second_levels(const struct scenario *scenario)
 			    (enum delivery)(n / FAULTS / DELIVERIES);
 			/* Bounded: every call of few, by a random start. */
 			long stride = full ? 1 : 17;
-			long at = full ? 1 : 1 + dice(11);
+			long at = full ? 1 : 1 + dice(17);
 
 			for (; second_level(scenario, &snapshot, killed_at,
 				 fault, at, first, second); at += stride)

@@ -368,8 +368,8 @@ power_once(struct world *world, const struct scenario *scenario, size_t fresh)
 		at++;
 		for (mode = 0, open = 1, torn = 0;
 		     mode < MODE_ONE + 2 * open; mode += torn == 0) {
-			/* The wildest mode is tried six times. */
-			torn = mode == MODE_TORN ? (torn + 1) % 6 : 0;
+			/* The wildest mode is tried four times. */
+			torn = mode == MODE_TORN ? (torn + 1) % 4 : 0;
 			start(world, scenario, fresh);
 			outcome = world_remove(world, &kill_before, at);
 			may_be = after_remove(&outcome);
@@ -456,7 +456,7 @@ power_run(struct world *world, const struct scenario *scenario, bool full)
 	long points = power_once(world, scenario, 0);
 
 	points += power_once(world, scenario, FRESH);
-	points += power_often(world, scenario, full ? 30000 : 1000);
+	points += power_often(world, scenario, full ? 30000 : 600);
 	fault_state->log = false;
 	return points;
 }
