@@ -19,7 +19,7 @@
  * search).  CODE_TEMPORARY: it could not tell.  reason says it for the log.
  */
 struct auth_method {
-	const char *name;       /* as written after "auth =" */
+	const char *name; /* as written after "auth =" */
 	void (*password)(const struct config *config, const char *name,
 	    const char *secret, struct ch_account *account);
 };

@@ -14,10 +14,10 @@
 struct connection {
 	bool socket;
 	bool terminal;
-	bool loopback;          /* both ends on this host, and nothing that
+	bool loopback;           /* both ends on this host, and nothing that
 				 * says it only comes through here */
 	char peer[ADDRESS_SIZE]; /* "192.0.2.1", or "local" */
-	char peer_port[8];      /* "0" where there is none */
+	char peer_port[8];       /* "0" where there is none */
 };
 
 /*
@@ -25,8 +25,8 @@ struct connection {
  * debug SO_DEBUG.  remote is what the environment says of the peer
  * (tcpserver's TCPREMOTEIP), or NULL.
  */
-void connection_init(struct connection *connection, const char *remote,
-    bool debug);
+void
+connection_init(struct connection *connection, const char *remote, bool debug);
 
 /*
  * A session, from the greeting to its end.  owner_of is -a's mailbox, or

@@ -49,14 +49,14 @@ int64_t clock_ms(void);
  * Copy length octets of src and a NUL to dst, of size octets in all.
  * -1 with errno ENAMETOOLONG when they do not fit; dst is then "".
  */
-int text_copy(char *dst, size_t size, const char *src, size_t length)
-    MUST_CHECK;
+int
+text_copy(char *dst, size_t size, const char *src, size_t length) MUST_CHECK;
 
 /*
  * Print to dst, of size octets; -1 with errno ENAMETOOLONG when it was cut.
  */
-int text_print(char *dst, size_t size, const char *format, ...) FORMAT(3, 4)
-    MUST_CHECK;
+int text_print(char *dst, size_t size, const char *format, ...)
+    FORMAT(3, 4) MUST_CHECK;
 
 /* As text_print() for a line that people read: cut where it does not fit. */
 void text_cut(char *dst, size_t size, const char *format, ...) FORMAT(3, 4);
@@ -66,13 +66,13 @@ void text_cut(char *dst, size_t size, const char *format, ...) FORMAT(3, 4);
  * length only at the end; -1 with errno.  EINTR is tried again.
  */
 ssize_t read_full(int fd, void *dst, size_t length) MUST_CHECK;
-ssize_t pread_full(int fd, void *dst, size_t length, uint64_t offset)
-    MUST_CHECK;
+ssize_t
+pread_full(int fd, void *dst, size_t length, uint64_t offset) MUST_CHECK;
 
 /* Write all of it: 0, or -1 with errno; some may have been written then. */
 int write_full(int fd, const void *src, size_t length) MUST_CHECK;
-int pwrite_full(int fd, const void *src, size_t length, uint64_t offset)
-    MUST_CHECK;
+int
+pwrite_full(int fd, const void *src, size_t length, uint64_t offset) MUST_CHECK;
 
 /*
  * A small file whole, NUL-terminated, in memory that the caller frees; its
@@ -118,33 +118,33 @@ enum auth_kind { AUTH_UNIX, AUTH_PASSWD_FILE, AUTH_KINDS };
  * is set); times in seconds, sizes in octets.
  */
 struct config {
-	char *file;             /* where it was read from, or "" */
-	char *folder;           /* while a file is read: its absolute folder */
-	char *mailbox;          /* mbox:PATH, %u %n %d %h ~/ not yet expanded */
+	char *file;    /* where it was read from, or "" */
+	char *folder;  /* while a file is read: its absolute folder */
+	char *mailbox; /* mbox:PATH, %u %n %d %h ~/ not yet expanded */
 	enum auth_kind auth[AUTH_KINDS]; /* in order */
 	size_t auth_count;
-	char *passwd_file;      /* absolute, or "" */
+	char *passwd_file; /* absolute, or "" */
 	enum plaintext plaintext;
-	uint64_t minimum_uid;   /* at least 1 */
-	char *front_user;       /* "" = pop3d, else nobody */
+	uint64_t minimum_uid; /* at least 1 */
+	char *front_user;     /* "" = pop3d, else nobody */
 	char *state_directory;
-	unsigned locks;         /* LOCK_* */
+	unsigned locks; /* LOCK_* */
 	uint64_t lock_timeout;
 	char *mail_group;
-	uint64_t journal_size;  /* 64 KiB .. 1 GiB */
+	uint64_t journal_size; /* 64 KiB .. 1 GiB */
 	uint64_t timeout;
 	uint64_t login_timeout;
 	uint64_t login_tries;
 	uint64_t login_delay_failed;
-	char *greeting;         /* "" = POP3 server at HOST ready */
-	bool mark_seen;         /* Maildir: flag S on what was fetched */
-	bool mailbox_create;    /* make a Maildir that is missing */
+	char *greeting;      /* "" = POP3 server at HOST ready */
+	bool mark_seen;      /* Maildir: flag S on what was fetched */
+	bool mailbox_create; /* make a Maildir that is missing */
 	char *listen;
 	char *pid_file;
 	bool statistics;
 	bool debug;
 	char *trace_file;
-	int syslog_facility;    /* LOG_MAIL ... */
+	int syslog_facility; /* LOG_MAIL ... */
 };
 
 #define CONFIG_ERROR_SIZE 512
@@ -214,7 +214,7 @@ int platform_memory_file(const char *name) MUST_CHECK;
  * in the list kills the process.
  */
 struct sandbox_rule {
-	int number;             /* SYS_read ... */
+	int number; /* SYS_read ... */
 	enum {
 		SANDBOX_ALLOW,
 		SANDBOX_REFUSE, /* fails with EPERM: libc may try it */
@@ -241,8 +241,8 @@ int platform_memory_seal(int fd) MUST_CHECK;
  * is left.  0, or -1 with errno; the process must end then.  Where this
  * process is not root, only a uid and gid that are its own succeed.
  */
-int platform_become(uid_t uid, gid_t gid, const gid_t *groups, size_t count)
-    MUST_CHECK;
+int platform_become(
+    uid_t uid, gid_t gid, const gid_t *groups, size_t count) MUST_CHECK;
 
 struct stat;
 
@@ -263,7 +263,7 @@ void *platform_module(const char *file, const char *symbol);
  * itself, with no name service; -1 with errno ENOENT.  For the front's user,
  * whose look-up every session pays.
  */
-int passwd_local(const char *name, const char *other, uid_t *uid, gid_t *gid)
-    MUST_CHECK;
+int passwd_local(
+    const char *name, const char *other, uid_t *uid, gid_t *gid) MUST_CHECK;
 
 #endif

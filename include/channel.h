@@ -18,72 +18,72 @@
 
 #include "base.h"
 
-#define CHANNEL_NAME 256        /* octets with the NUL: a login's name */
-#define CHANNEL_SECRET 512      /* octets with the NUL: a password */
-#define CHANNEL_STEP 9216       /* octets: 12,288 of base64 (RFC 5034, 4) */
-#define CHANNEL_TEXT 512        /* octets with the NUL: a log or trace line */
-#define CHANNEL_SET 1024        /* octets: 8192 messages a record */
-#define CHANNEL_DESCRIPTORS 16  /* open messages in one record */
-#define CHANNEL_GROUPS 256      /* supplementary groups of an account */
-#define CHANNEL_PATH 1024       /* octets with the NUL */
-#define CHANNEL_SIGN 512        /* octets to be signed, and of a signature */
-#define CHANNEL_TICKET 2048     /* octets of a TLS session ticket */
+#define CHANNEL_NAME 256         /* octets with the NUL: a login's name */
+#define CHANNEL_SECRET 512       /* octets with the NUL: a password */
+#define CHANNEL_STEP 9216        /* octets: 12,288 of base64 (RFC 5034, 4) */
+#define CHANNEL_TEXT 512         /* octets with the NUL: a log or trace line */
+#define CHANNEL_SET 1024         /* octets: 8192 messages a record */
+#define CHANNEL_DESCRIPTORS 16   /* open messages in one record */
+#define CHANNEL_GROUPS 256       /* supplementary groups of an account */
+#define CHANNEL_PATH 1024        /* octets with the NUL */
+#define CHANNEL_SIGN 512         /* octets to be signed, and of a signature */
+#define CHANNEL_TICKET 2048      /* octets of a TLS session ticket */
 #define VIEW_INDEX_MAX 15999999U /* VIEW_MESSAGES_MAX - 1 */
 
 enum channel_type {
 	/* front -> back, AUTHORIZATION */
-	CH_PASSWORD = 2,        /* USER and PASS; answer: struct ch_login */
-	CH_DIGEST = 4,          /* APOP; answer: struct ch_login */
-	CH_STEP = 6,            /* one step of SASL; answer: struct ch_stepped */
-	CH_EXTERNAL = 8,        /* logged in already; answer: struct ch_login */
-	CH_STLS = 10,           /* start a new front; answer: struct ch_result */
-	CH_READY = 12,          /* the new front is closed in; same answer */
-	CH_SIGN = 14,           /* front -> signer; answer: struct ch_octets */
-	CH_SEAL = 16,           /* a ticket; answer: struct ch_octets */
-	CH_UNSEAL = 18,         /* a ticket; answer: struct ch_octets */
+	CH_PASSWORD = 2, /* USER and PASS; answer: struct ch_login */
+	CH_DIGEST = 4,   /* APOP; answer: struct ch_login */
+	CH_STEP = 6,     /* one step of SASL; answer: struct ch_stepped */
+	CH_EXTERNAL = 8, /* logged in already; answer: struct ch_login */
+	CH_STLS = 10,    /* start a new front; answer: struct ch_result */
+	CH_READY = 12,   /* the new front is closed in; same answer */
+	CH_SIGN = 14,    /* front -> signer; answer: struct ch_octets */
+	CH_SEAL = 16,    /* a ticket; answer: struct ch_octets */
+	CH_UNSEAL = 18,  /* a ticket; answer: struct ch_octets */
 	/* front -> back, TRANSACTION */
-	CH_OPEN = 20,           /* Maildir: messages; answer: ch_result, descriptors */
-	CH_LOOK = 22,           /* mbox: is it still the same? ch_result */
-	CH_MARK = 24,           /* which are deleted; no answer */
-	CH_UPDATE = 26,         /* QUIT, SYNC; answer: struct ch_updated */
-	CH_SUBMIT = 28,         /* XTND XMIT; answer: ch_result, a descriptor */
-	CH_SUBMITTED = 30,      /* complete; answer: ch_result */
+	CH_OPEN = 20,   /* Maildir: messages; answer: ch_result, descriptors */
+	CH_LOOK = 22,   /* mbox: is it still the same? ch_result */
+	CH_MARK = 24,   /* which are deleted; no answer */
+	CH_UPDATE = 26, /* QUIT, SYNC; answer: struct ch_updated */
+	CH_SUBMIT = 28, /* XTND XMIT; answer: ch_result, a descriptor */
+	CH_SUBMITTED = 30, /* complete; answer: ch_result */
 	/* front -> back, always; no answer */
-	CH_TRACE = 32,          /* a line of the dialogue */
-	CH_DEBUG = 34,          /* a line for syslog */
-	CH_END = 36,            /* the end of the session */
+	CH_TRACE = 32, /* a line of the dialogue */
+	CH_DEBUG = 34, /* a line for syslog */
+	CH_END = 36,   /* the end of the session */
 	/* verifier -> back */
-	CH_ACCOUNT = 38,        /* the outcome of a login */
+	CH_ACCOUNT = 38, /* the outcome of a login */
 	/* back -> lock keeper */
-	CH_TAKE = 40,           /* answer: ch_result */
-	CH_REFRESH = 42,        /* answer: ch_result */
-	CH_DROP = 44,           /* answer: ch_result */
+	CH_TAKE = 40,    /* answer: ch_result */
+	CH_REFRESH = 42, /* answer: ch_result */
+	CH_DROP = 44,    /* answer: ch_result */
 	CHANNEL_TYPES = 46
 };
 
 /* Why not: what the front makes a response code of (RFC 2449, 8; 3206). */
 enum channel_code {
 	CODE_OK,
-	CODE_AUTH,              /* -ERR [AUTH] wrong name or password */
-	CODE_IN_USE,            /* -ERR [IN-USE] */
-	CODE_TEMPORARY,         /* -ERR [SYS/TEMP] */
-	CODE_PERMANENT,         /* -ERR [SYS/PERM] */
-	CODE_REFUSED,           /* -ERR, policy: the text says which */
-	CODE_CHANGED,           /* not the same message any more */
-	CODE_PARTIAL,           /* some were not removed (RFC 1939, 6) */
+	CODE_AUTH,      /* -ERR [AUTH] wrong name or password */
+	CODE_IN_USE,    /* -ERR [IN-USE] */
+	CODE_TEMPORARY, /* -ERR [SYS/TEMP] */
+	CODE_PERMANENT, /* -ERR [SYS/PERM] */
+	CODE_REFUSED,   /* -ERR, policy: the text says which */
+	CODE_CHANGED,   /* not the same message any more */
+	CODE_PARTIAL,   /* some were not removed (RFC 1939, 6) */
 	CODE_LIMIT
 };
 
 /* How a session ended, for the log. */
 enum channel_end {
-	END_LOGOUT,             /* QUIT */
-	END_TIMEOUT,            /* autologout */
-	END_DISCONNECTED,       /* the client went away */
-	END_NONSENSE,           /* too many bad commands */
-	END_LOGIN_TIMEOUT,      /* no login in time */
-	END_LOGIN_FAILED,       /* too many wrong passwords */
-	END_CHANGED,            /* another program changed the mailbox */
-	END_BACK,               /* the back went away */
+	END_LOGOUT,        /* QUIT */
+	END_TIMEOUT,       /* autologout */
+	END_DISCONNECTED,  /* the client went away */
+	END_NONSENSE,      /* too many bad commands */
+	END_LOGIN_TIMEOUT, /* no login in time */
+	END_LOGIN_FAILED,  /* too many wrong passwords */
+	END_CHANGED,       /* another program changed the mailbox */
+	END_BACK,          /* the back went away */
 	END_LIMIT
 };
 
@@ -98,7 +98,7 @@ struct ch_digest {
 };
 
 struct ch_step {
-	char mechanism[32];     /* "" after the first step */
+	char mechanism[32]; /* "" after the first step */
 	uint32_t length;
 	uint8_t octets[CHANNEL_STEP];
 };
@@ -108,21 +108,21 @@ struct ch_external {
 };
 
 struct ch_stls {
-	uint32_t nonsense;      /* counted so far: it outlives the front */
+	uint32_t nonsense; /* counted so far: it outlives the front */
 };
 
 /* The answer to a login; with CODE_OK, descriptors: view, and mbox's file. */
 struct ch_login {
-	uint32_t code;          /* enum channel_code */
-	uint32_t last;          /* 1: no further try on this connection */
-	uint32_t read_only;     /* 1: DELE is refused */
-	uint32_t descriptors;   /* 1 (the view) or 2 */
-	uint64_t view_size;     /* octets */
+	uint32_t code;           /* enum channel_code */
+	uint32_t last;           /* 1: no further try on this connection */
+	uint32_t read_only;      /* 1: DELE is refused */
+	uint32_t descriptors;    /* 1 (the view) or 2 */
+	uint64_t view_size;      /* octets */
 	char text[CHANNEL_TEXT]; /* for people, after the response code */
 };
 
 struct ch_stepped {
-	struct ch_login login;  /* valid when done */
+	struct ch_login login; /* valid when done */
 	uint32_t done;
 	uint32_t length;
 	uint8_t octets[CHANNEL_STEP];
@@ -130,38 +130,38 @@ struct ch_stepped {
 
 struct ch_range {
 	uint32_t first;
-	uint32_t count;         /* 1..CHANNEL_DESCRIPTORS; LOOK: 1 */
+	uint32_t count; /* 1..CHANNEL_DESCRIPTORS; LOOK: 1 */
 };
 
 struct ch_mark {
-	uint32_t first;         /* a multiple of 8 * CHANNEL_SET */
-	uint8_t deleted[CHANNEL_SET];   /* bit i % 8 of octet i / 8 */
+	uint32_t first;               /* a multiple of 8 * CHANNEL_SET */
+	uint8_t deleted[CHANNEL_SET]; /* bit i % 8 of octet i / 8 */
 	uint8_t fetched[CHANNEL_SET];
 };
 
 struct ch_update {
-	uint32_t sync;          /* 1: the session goes on (Plan 9's SYNC) */
+	uint32_t sync; /* 1: the session goes on (Plan 9's SYNC) */
 };
 
 /* With sync and CODE_OK a view with the removed marked comes along. */
 struct ch_updated {
 	uint32_t code;
-	uint32_t removed;       /* messages */
+	uint32_t removed; /* messages */
 	uint32_t left;
 	uint32_t reserved;
 	uint64_t removed_octets;
 	uint64_t left_octets;
-	uint64_t view_size;     /* sync */
+	uint64_t view_size; /* sync */
 	char text[CHANNEL_TEXT];
 };
 
 struct ch_submitted {
-	uint64_t octets;        /* in the file: it must have just these */
+	uint64_t octets; /* in the file: it must have just these */
 };
 
 struct ch_sign {
-	uint32_t scheme;        /* the TLS SignatureScheme (RFC 8446, 4.2.3) */
-	uint32_t certificate;   /* which of the configured ones */
+	uint32_t scheme;      /* the TLS SignatureScheme (RFC 8446, 4.2.3) */
+	uint32_t certificate; /* which of the configured ones */
 	uint32_t length;
 	uint8_t octets[CHANNEL_SIGN];
 };
@@ -177,18 +177,18 @@ struct ch_text {
 };
 
 struct ch_end {
-	uint32_t why;           /* enum channel_end */
+	uint32_t why; /* enum channel_end */
 	uint32_t reserved;
-	uint64_t top_octets;    /* of messages sent by TOP */
+	uint64_t top_octets; /* of messages sent by TOP */
 	uint64_t retr_octets;
-	uint64_t received;      /* octets of commands */
+	uint64_t received; /* octets of commands */
 	uint64_t sent;
 };
 
 struct ch_result {
 	uint32_t code;
-	uint32_t first;         /* OPEN: descriptors are for first.. */
-	uint32_t count;         /* OPEN: how many came along */
+	uint32_t first; /* OPEN: descriptors are for first.. */
+	uint32_t count; /* OPEN: how many came along */
 	uint32_t reserved;
 	char text[CHANNEL_TEXT];
 };
@@ -198,18 +198,18 @@ struct ch_account {
 	uint32_t code;
 	uint32_t uid;
 	uint32_t gid;
-	uint32_t mail_gid;      /* of mail-group; gid when there is none */
+	uint32_t mail_gid; /* of mail-group; gid when there is none */
 	uint32_t group_count;
 	uint32_t groups[CHANNEL_GROUPS];
 	char name[CHANNEL_NAME]; /* canonical */
 	char home[CHANNEL_PATH];
 	char mailbox[CHANNEL_PATH]; /* "mbox:/var/mail/x", expanded; absolute */
-	char reason[CHANNEL_TEXT]; /* for the log */
+	char reason[CHANNEL_TEXT];  /* for the log */
 };
 
 struct record {
-	uint32_t type;          /* enum channel_type, or that plus 1 */
-	uint32_t length;        /* of the whole packet */
+	uint32_t type;   /* enum channel_type, or that plus 1 */
+	uint32_t length; /* of the whole packet */
 	union {
 		struct ch_password password;
 		struct ch_digest digest;
@@ -255,8 +255,8 @@ int channel_write(int fd, struct record *record, uint32_t type,
  * *count; with count NULL none: they never enter this process.  After a
  * failure none stays open.
  */
-int channel_read(int fd, struct record *record, int *descriptors,
-    size_t *count) MUST_CHECK;
+int channel_read(
+    int fd, struct record *record, int *descriptors, size_t *count) MUST_CHECK;
 
 /* As channel_read() for a packet of size octets at packet: the fuzzer's door. */
 int channel_check(const struct record *packet, size_t size) MUST_CHECK;

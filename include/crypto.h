@@ -16,8 +16,8 @@
 struct crypto {
 	/* SHA-256 (FIPS 180-4) of length octets; 0, or -1 when the library
 	 * fails. */
-	int (*sha256)(const void *octets, size_t length,
-	    uint8_t digest[CRYPTO_SHA256]);
+	int (*sha256)(
+	    const void *octets, size_t length, uint8_t digest[CRYPTO_SHA256]);
 };
 
 /*

@@ -15,18 +15,18 @@
 
 /* What the front is born with; strings outlive it. */
 struct front_args {
-	int channel;            /* to the back; becomes descriptor 3 */
-	const char *greeting;   /* the greeting's text */
-	bool plaintext;         /* USER and PASS are accepted */
-	bool authenticated;     /* -a: begins in TRANSACTION */
+	int channel;          /* to the back; becomes descriptor 3 */
+	const char *greeting; /* the greeting's text */
+	bool plaintext;       /* USER and PASS are accepted */
+	bool authenticated;   /* -a: begins in TRANSACTION */
 	bool trace;
 	bool debug;
-	uint64_t timeout;       /* seconds: autologout */
-	int64_t login_end;      /* clock_ms() by which a login must be */
-	bool root;              /* started as root: uid, gid, cage are for it */
+	uint64_t timeout;  /* seconds: autologout */
+	int64_t login_end; /* clock_ms() by which a login must be */
+	bool root;         /* started as root: uid, gid, cage are for it */
 	uid_t uid;
 	gid_t gid;
-	const char *cage;       /* an empty folder of root's to be closed in */
+	const char *cage; /* an empty folder of root's to be closed in */
 };
 
 /*

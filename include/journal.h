@@ -23,9 +23,9 @@ struct journal_range {
 
 /* Where a journal is: a folder that only its owner may write, and a name. */
 struct journal_place {
-	int directory;          /* a descriptor of the folder */
-	const char *name;       /* one path component */
-	uint64_t space;         /* octets it may use: journal-size */
+	int directory;    /* a descriptor of the folder */
+	const char *name; /* one path component */
+	uint64_t space;   /* octets it may use: journal-size */
 };
 
 /*
@@ -43,9 +43,9 @@ int journal_remove(const struct journal_place *place, int file, uint64_t size,
     const struct journal_range *ranges, size_t count, bool *begun) MUST_CHECK;
 
 enum journal_state {
-	JOURNAL_NONE,           /* there was no journal, or nothing had moved */
-	JOURNAL_FINISHED,       /* an interrupted removal has been finished */
-	JOURNAL_ASIDE           /* did not match the file: renamed NAME.aside */
+	JOURNAL_NONE,     /* there was no journal, or nothing had moved */
+	JOURNAL_FINISHED, /* an interrupted removal has been finished */
+	JOURNAL_ASIDE     /* did not match the file: renamed NAME.aside */
 };
 
 /*

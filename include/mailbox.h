@@ -18,16 +18,16 @@ struct mailbox;
 struct mailbox_set {
 	const uint8_t *deleted;
 	const uint8_t *fetched;
-	uint32_t count;         /* messages, those of the view */
+	uint32_t count; /* messages, those of the view */
 };
 
 struct mailbox_options {
 	const struct config *config;
-	const char *path;       /* "mbox:/var/mail/x": format and absolute path */
-	int state;              /* the user's state folder, or -1: read-only;
+	const char *path; /* "mbox:/var/mail/x": format and absolute path */
+	int state;        /* the user's state folder, or -1: read-only;
 				 * stays the caller's */
-	int keeper;             /* channel to the lock keeper, or -1 */
-	const char *peer;       /* address, for who holds the session lock */
+	int keeper;       /* channel to the lock keeper, or -1 */
+	const char *peer; /* address, for who holds the session lock */
 };
 
 /*
@@ -36,8 +36,8 @@ struct mailbox_options {
  */
 struct mailbox_error {
 	enum channel_code code;
-	char text[CHANNEL_TEXT];        /* for the client */
-	char log[CHANNEL_TEXT];         /* "" when there is nothing to say */
+	char text[CHANNEL_TEXT]; /* for the client */
+	char log[CHANNEL_TEXT];  /* "" when there is nothing to say */
 };
 
 /*
@@ -45,8 +45,8 @@ struct mailbox_error {
  * not exist is empty, not an error.  NULL with error filled; nothing is
  * locked or open then.  Without a failure error->log may hold a warning.
  */
-struct mailbox *mailbox_open(const struct mailbox_options *options,
-    struct mailbox_error *error);
+struct mailbox *mailbox_open(
+    const struct mailbox_options *options, struct mailbox_error *error);
 
 /* The view as a descriptor that may be read with pread, its size in octets. */
 int mailbox_view(const struct mailbox *mb, uint64_t *size);
@@ -65,8 +65,8 @@ bool mailbox_read_only(const struct mailbox *mb);
  * Is message index what it was when the view was made?  Looks under the
  * lock.  CODE_OK, CODE_CHANGED, or another with error filled.
  */
-enum channel_code mailbox_look(struct mailbox *mb, uint32_t index,
-    struct mailbox_error *error);
+enum channel_code
+mailbox_look(struct mailbox *mb, uint32_t index, struct mailbox_error *error);
 
 struct mailbox_tally {
 	uint32_t removed, left;
@@ -92,8 +92,8 @@ void mailbox_close(struct mailbox *mb);
  * Runs in a forked child of the back while that is root; becomes uid and
  * mail_gid, closes itself in, answers on channel, _exits.
  */
-_Noreturn void lock_keeper_run(int channel, int directory, const char *file,
-    uid_t uid, gid_t mail_gid);
+_Noreturn void lock_keeper_run(
+    int channel, int directory, const char *file, uid_t uid, gid_t mail_gid);
 
 /*
  * Would the user need the keeper: may the folder of path be written by
@@ -101,7 +101,7 @@ _Noreturn void lock_keeper_run(int channel, int directory, const char *file,
  * descriptor of the folder and the file's name (of CHANNEL_PATH octets) for
  * the keeper.  To be called with the user's effective ids.
  */
-bool lock_keeper_needed(const char *path, gid_t mail_gid, int *directory,
-    char *file);
+bool lock_keeper_needed(
+    const char *path, gid_t mail_gid, int *directory, char *file);
 
 #endif

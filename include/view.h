@@ -18,11 +18,11 @@
 
 #include "base.h"
 
-#define VIEW_MAGIC 0x50335631U /* "P3V1": changes with the layout */
+#define VIEW_MAGIC 0x50335631U      /* "P3V1": changes with the layout */
 #define VIEW_MESSAGES_MAX 16000000U /* a view of 1 GB */
-#define VIEW_DIGEST 16 /* octets kept of a unique-id's digest */
+#define VIEW_DIGEST 16              /* octets kept of a unique-id's digest */
 #define VIEW_HEAD_CHECK 512 /* octets of a message's start that check covers */
-#define UIDL_MAX 70 /* octets; RFC 1939, 7 */
+#define UIDL_MAX 70         /* octets; RFC 1939, 7 */
 
 enum view_format { VIEW_MBOX = 1, VIEW_MAILDIR = 2 };
 
@@ -37,10 +37,10 @@ struct view_stamp {
 
 struct view_head {
 	uint32_t magic;
-	uint32_t format;        /* enum view_format */
-	uint32_t count;         /* messages */
-	uint32_t hidden;        /* 1: a pseudo message comes before the first */
-	uint64_t octets;        /* of all messages, on the wire */
+	uint32_t format; /* enum view_format */
+	uint32_t count;  /* messages */
+	uint32_t hidden; /* 1: a pseudo message comes before the first */
+	uint64_t octets; /* of all messages, on the wire */
 	uint64_t names_size;
 	struct view_stamp stamp; /* mbox: the file as it was scanned */
 };
@@ -52,16 +52,16 @@ struct view_head {
  * empty line that separates it from the next.
  */
 struct view_message {
-	uint64_t place;         /* mbox: offset; Maildir: offset in the names */
-	uint64_t length;        /* of the text as stored */
-	uint64_t octets;        /* of the text on the wire, without dots added */
-	uint64_t body;          /* from the text's start; length if no body */
-	uint64_t check;         /* mbox: view_check() of the first octets from
+	uint64_t place;  /* mbox: offset; Maildir: offset in the names */
+	uint64_t length; /* of the text as stored */
+	uint64_t octets; /* of the text on the wire, without dots added */
+	uint64_t body;   /* from the text's start; length if no body */
+	uint64_t check;  /* mbox: view_check() of the first octets from
 				 * place; Maildir: the file's inode */
 	uint8_t digest[VIEW_DIGEST]; /* of what makes its unique-id */
-	uint32_t twin;          /* 0, or a number that tells exact twins apart */
-	uint16_t envelope;      /* octets of the envelope line with its end */
-	uint16_t flags;         /* VIEW_* */
+	uint32_t twin;     /* 0, or a number that tells exact twins apart */
+	uint16_t envelope; /* octets of the envelope line with its end */
+	uint16_t flags;    /* VIEW_* */
 };
 
 #define VIEW_REMOVED 1U /* SYNC took it: its number stays, it is gone */
@@ -76,8 +76,8 @@ _Static_assert(sizeof(struct view_message) == 64, "a promise of the README");
 
 struct view {
 	const struct view_head *head;
-	const struct view_message *message;     /* head->count of them */
-	const char *names;                      /* head->names_size octets */
+	const struct view_message *message; /* head->count of them */
+	const char *names;                  /* head->names_size octets */
 };
 
 /*
@@ -101,7 +101,6 @@ uint64_t view_check(const void *octets, size_t length);
  * A message's unique-id as text (RFC 1939, 7: 1 to 70 octets of 0x21 to 0x7e),
  * NUL-terminated.
  */
-void view_uidl(const struct view *view, uint32_t index,
-    char dst[UIDL_MAX + 1]);
+void view_uidl(const struct view *view, uint32_t index, char dst[UIDL_MAX + 1]);
 
 #endif

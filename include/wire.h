@@ -17,8 +17,8 @@
 
 /* Counting: a text in pieces of any size. */
 struct wire_count {
-	uint64_t octets;        /* on the wire, dots not counted */
-	unsigned char last;     /* the last octet seen; LF before the first */
+	uint64_t octets;    /* on the wire, dots not counted */
+	unsigned char last; /* the last octet seen; LF before the first */
 };
 
 void wire_count_init(struct wire_count *count);
@@ -39,21 +39,21 @@ size_t wire_find_line(
 /* The header of a text in pieces of any size: it ends with an empty line. */
 struct wire_header {
 	bool ended;
-	unsigned char last;     /* of an unfinished line: 0 within it, LF at
+	unsigned char last; /* of an unfinished line: 0 within it, LF at
 				 * its start, CR when that is all of it */
 };
 
 void wire_header_init(struct wire_header *header);
 
 /* How many octets of text are the header's; all while it has not ended. */
-size_t wire_header_put(struct wire_header *header, const char *text,
-    size_t length);
+size_t
+wire_header_put(struct wire_header *header, const char *text, size_t length);
 
 /* Sending: a text in pieces of any size, to a buffer of any size. */
 struct wire {
-	uint64_t octets;        /* put so far, dots not counted */
-	uint64_t lines_left;    /* TOP: lines that may still be put */
-	unsigned char last;     /* the last octet taken; LF before the first */
+	uint64_t octets;     /* put so far, dots not counted */
+	uint64_t lines_left; /* TOP: lines that may still be put */
+	unsigned char last;  /* the last octet taken; LF before the first */
 };
 
 #define WIRE_LINES_ALL UINT64_MAX

@@ -24,11 +24,11 @@ enum role { ROLE_SESSION, ROLE_LISTENER, ROLE_CHECK, ROLE_VERSION };
 struct options {
 	enum role role;
 	bool background;
-	const char *config_file; /* -C, or NULL */
-	const char *mailbox;    /* -a, or NULL */
+	const char *config_file;                     /* -C, or NULL */
+	const char *mailbox;                         /* -a, or NULL */
 	const char *assignments[ASSIGNMENTS_MAX][2]; /* name, value */
 	size_t assignment_count;
-	const char *wrong;      /* what is wrong with them, or NULL */
+	const char *wrong; /* what is wrong with them, or NULL */
 };
 
 static const char usage_text[] =
@@ -125,7 +125,7 @@ config_get(const struct options *o, struct config *config,
 		name = o->assignments[i][0];
 		value = o->assignments[i][1];
 		result = name == NULL ? config_assign(config, value, error) :
-		    config_set(config, name, value, error);
+					config_set(config, name, value, error);
 		if (result == -1)
 			return -1;
 	}
@@ -248,8 +248,9 @@ main(int argc, char **argv)
 	if (config_init(&config) == -1)
 		fatal("configuration");
 	if (o.wrong != NULL) {
-		if (separate && write_full(STDERR_FILENO, usage_text,
-		    strlen(usage_text)) == -1)
+		if (separate &&
+		    write_full(STDERR_FILENO, usage_text, strlen(usage_text)) ==
+			-1)
 			separate = false;
 		config_refuse(&o, o.wrong);
 	}

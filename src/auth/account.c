@@ -13,8 +13,7 @@
 #include "method.h"
 
 void
-account_deny(struct ch_account *account, uint32_t code, const char *format,
-    ...)
+account_deny(struct ch_account *account, uint32_t code, const char *format, ...)
 {
 	char reason[CHANNEL_TEXT], *p;
 	va_list ap;
@@ -60,9 +59,9 @@ account_fill(struct ch_account *account, const struct passwd *pw)
 	account->uid = pw->pw_uid;
 	account->gid = pw->pw_gid;
 	if (text_copy(account->name, sizeof(account->name), pw->pw_name,
-	    strlen(pw->pw_name)) == -1 ||
+		strlen(pw->pw_name)) == -1 ||
 	    text_copy(account->home, sizeof(account->home), pw->pw_dir,
-	    strlen(pw->pw_dir)) == -1)
+		strlen(pw->pw_dir)) == -1)
 		account_deny(account, CODE_PERMANENT,
 		    "its name or home in passwd is too long");
 	else if (account_groups(account, pw) == -1)
@@ -100,8 +99,8 @@ account_mail_group(const struct config *config, struct ch_account *account)
 	const struct group *group;
 
 	/* Not the _r kind: a group's members may be of any length. */
-	group = config->mail_group[0] == '\0' ? NULL :
-	    getgrnam(config->mail_group);
+	group =
+	    config->mail_group[0] == '\0' ? NULL : getgrnam(config->mail_group);
 	account->mail_gid = group == NULL ? account->gid : group->gr_gid;
 }
 
@@ -111,8 +110,8 @@ lookup_result(int error, const struct passwd *found)
 {
 	if (found != NULL)
 		return 1;
-	if (error == 0 || error == ENOENT || error == ESRCH ||
-	    error == EBADF || error == EPERM)
+	if (error == 0 || error == ENOENT || error == ESRCH || error == EBADF ||
+	    error == EPERM)
 		return 0;
 	errno = error;
 	return -1;

@@ -24,7 +24,7 @@ static void
 auth_mailbox(const struct config *config, struct ch_account *account)
 {
 	if (mailbox_expand(config->mailbox, account, account->mailbox,
-	    sizeof(account->mailbox)) == 0)
+		sizeof(account->mailbox)) == 0)
 		return;
 	if (errno == ENAMETOOLONG)
 		account_deny(account, CODE_PERMANENT,
@@ -45,8 +45,8 @@ static void
 auth_judge(const struct config *config, struct ch_account *account)
 {
 	if (!account_uid_served(config, account->uid)) {
-		account_deny(account, CODE_AUTH, "uid %u is never served",
-		    account->uid);
+		account_deny(
+		    account, CODE_AUTH, "uid %u is never served", account->uid);
 		return;
 	}
 	if (account->name[0] == '\0') {
@@ -69,8 +69,8 @@ auth_judge(const struct config *config, struct ch_account *account)
 
 /* "unix: wrong password, passwd-file: no such user" */
 static void
-auth_collect(struct ch_account *all, const struct ch_account *tried,
-    const char *method)
+auth_collect(
+    struct ch_account *all, const struct ch_account *tried, const char *method)
 {
 	char before[CHANNEL_TEXT];
 	uint32_t code;
@@ -110,14 +110,14 @@ auth_try(const struct config *config, const char *name, const char *secret,
 }
 
 void
-auth_password(const struct config *config, const char *name,
-    const char *secret, struct ch_account *account)
+auth_password(const struct config *config, const char *name, const char *secret,
+    struct ch_account *account)
 {
 	memset(account, 0, sizeof(*account));
 	if (name[0] == '\0' || secret[0] == '\0') {
 		account_deny(account, CODE_AUTH, "%s",
-		    name[0] == '\0' ? "the name is empty"
-				    : "the password is empty");
+		    name[0] == '\0' ? "the name is empty" :
+				      "the password is empty");
 		return;
 	}
 	account->code = CODE_PERMANENT;

@@ -17,18 +17,25 @@
 #include "hash.h"
 #include "method.h"
 
-#define PASSWD_FILE_MAX (64U << 20)     /* octets; half a million users */
+#define PASSWD_FILE_MAX (64U << 20) /* octets; half a million users */
 
-enum { FIELD_NAME, FIELD_HASH, FIELD_UID, FIELD_GID, FIELD_GECOS, FIELD_HOME,
-	FIELDS };
+enum {
+	FIELD_NAME,
+	FIELD_HASH,
+	FIELD_UID,
+	FIELD_GID,
+	FIELD_GECOS,
+	FIELD_HOME,
+	FIELDS
+};
 
 /* A line, cut in place; a field that is not there is "". */
 struct entry {
-	unsigned line;          /* from 1; 0 = none */
+	unsigned line; /* from 1; 0 = none */
 	const char *field[FIELDS];
 };
 
-static const struct entry entry_none = { 0, { "", "", "", "", "", "" } };
+static const struct entry entry_none = {0, {"", "", "", "", "", ""}};
 
 /* As passwd_file_read(), of what is open already. */
 static char *
@@ -45,8 +52,8 @@ passwd_file_take(const char *path, int fd, const struct stat *st,
 	text = malloc((size_t)st->st_size + 1);
 	got = text == NULL ? -1 : read_full(fd, text, (size_t)st->st_size);
 	if (got == -1) {
-		account_deny(account, CODE_TEMPORARY, "%s: %s", path,
-		    strerror(errno));
+		account_deny(
+		    account, CODE_TEMPORARY, "%s: %s", path, strerror(errno));
 		free(text);
 		return NULL;
 	}
@@ -86,8 +93,8 @@ passwd_file_read(const char *path, size_t *length, struct ch_account *account)
 	}
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd == -1 || fstat(fd, &st) == -1) {
-		account_deny(account, CODE_TEMPORARY, "%s: %s", path,
-		    strerror(errno));
+		account_deny(
+		    account, CODE_TEMPORARY, "%s: %s", path, strerror(errno));
 		if (fd != -1)
 			(void)close(fd);
 		return NULL;
@@ -172,8 +179,8 @@ entry_number(const char *field, uint32_t own, uint32_t *number)
 }
 
 static void
-entry_grant(const char *path, const struct entry *entry,
-    struct ch_account *account)
+entry_grant(
+    const char *path, const struct entry *entry, struct ch_account *account)
 {
 	const char *const *field = entry->field;
 	const char *wrong;
@@ -187,10 +194,10 @@ entry_grant(const char *path, const struct entry *entry,
 	else if (field[FIELD_UID][0] != '\0' && field[FIELD_GID][0] == '\0')
 		wrong = "its gid is missing";
 	else if (text_copy(account->name, sizeof(account->name),
-	    field[FIELD_NAME], strlen(field[FIELD_NAME])) == -1)
+		     field[FIELD_NAME], strlen(field[FIELD_NAME])) == -1)
 		wrong = "its name is too long";
 	else if (text_copy(account->home, sizeof(account->home),
-	    field[FIELD_HOME], strlen(field[FIELD_HOME])) == -1)
+		     field[FIELD_HOME], strlen(field[FIELD_HOME])) == -1)
 		wrong = "its home is too long";
 	if (wrong != NULL) {
 		account_deny(account, CODE_PERMANENT, "%s:%u: %s", path,
@@ -220,8 +227,8 @@ passwd_file_decide(const char *path, const struct entry *entry,
 	else if (hash == NULL)
 		account_deny(account, CODE_AUTH, "no such user");
 	else if (!hash_usable(hash))
-		account_deny(account, CODE_AUTH, "%s:%u: %s", path,
-		    entry->line, hash_trouble(hash));
+		account_deny(account, CODE_AUTH, "%s:%u: %s", path, entry->line,
+		    hash_trouble(hash));
 	else
 		account_deny(account, CODE_AUTH, "wrong password");
 }
@@ -241,8 +248,8 @@ auth_passwd_file_password(const struct config *config, const char *name,
 		return;
 	stand_in_init(&other, name);
 	passwd_file_scan(text, length, name, &entry, &other);
-	passwd_file_decide(config->passwd_file, &entry, secret, &other,
-	    account);
+	passwd_file_decide(
+	    config->passwd_file, &entry, secret, &other, account);
 	explicit_bzero(&other, sizeof(other));
 	explicit_bzero(text, length);
 	free(text);

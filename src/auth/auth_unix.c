@@ -13,14 +13,14 @@
 #include "method.h"
 
 #define SHADOW_FILE "/etc/shadow"
-#define SHADOW_LINE 4096        /* octets of one entry */
+#define SHADOW_LINE 4096 /* octets of one entry */
 
 /* What passwd and shadow say of a name.  Secret: wiped after use. */
 struct unix_user {
 	struct passwd pw;
 	struct spwd sp;
-	int in_passwd;          /* 1, 0, or -1: could not tell */
-	int in_shadow;          /* likewise */
+	int in_passwd; /* 1, 0, or -1: could not tell */
+	int in_shadow; /* likewise */
 	char pw_buffer[LOOKUP_SIZE];
 	char sp_buffer[SHADOW_LINE];
 };
@@ -36,8 +36,8 @@ unix_find(const char *name, struct unix_user *user)
 	if (user->in_passwd == 1)
 		name = user->pw.pw_name;
 	found = NULL;
-	error = getspnam_r(name, &user->sp, user->sp_buffer,
-	    sizeof(user->sp_buffer), &found);
+	error = getspnam_r(
+	    name, &user->sp, user->sp_buffer, sizeof(user->sp_buffer), &found);
 	if (found != NULL)
 		user->in_shadow = 1;
 	else if (error == 0 || error == ENOENT || error == ESRCH)
@@ -131,7 +131,7 @@ unix_unsure(const struct unix_user *user, int shadow_error)
 {
 	return user->in_passwd == -1 || user->in_shadow == -1 ||
 	    (user->in_shadow == 0 && shadow_error != 0 &&
-	    shadow_error != ENOENT);
+		shadow_error != ENOENT);
 }
 
 void
@@ -153,11 +153,11 @@ auth_unix_password(const struct config *config, const char *name,
 		    strerror(errno));
 	else if (unix_unsure(&user, shadow_error))
 		account_deny(account, CODE_TEMPORARY, "passwd and shadow: %s",
-		    shadow_error == 0 ? "the name service failed"
-				      : strerror(shadow_error));
+		    shadow_error == 0 ? "the name service failed" :
+					strerror(shadow_error));
 	else if (right == 0)
-		account_deny(account, CODE_AUTH, "%s",
-		    unix_reason(&user, hash));
+		account_deny(
+		    account, CODE_AUTH, "%s", unix_reason(&user, hash));
 	else
 		unix_grant(config, &user, account);
 	explicit_bzero(&user, sizeof(user));

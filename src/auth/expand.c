@@ -13,14 +13,14 @@
 
 struct expansion {
 	char *dst;
-	size_t size;            /* with the NUL */
-	size_t used;            /* without; less than size */
+	size_t size; /* with the NUL */
+	size_t used; /* without; less than size */
 };
 
 size_t
 mailbox_prefix(const char *text)
 {
-	static const char *const prefixes[] = { "mbox:", "maildir:", "auto:" };
+	static const char *const prefixes[] = {"mbox:", "maildir:", "auto:"};
 	size_t i, length;
 
 	for (i = 0; i < ARRAY_SIZE(prefixes); i++) {
@@ -35,7 +35,7 @@ static int
 expansion_put(struct expansion *out, const char *text, size_t length)
 {
 	if (text_copy(out->dst + out->used, out->size - out->used, text,
-	    length) == -1)
+		length) == -1)
 		return -1;
 	out->used += length;
 	return 0;
@@ -58,8 +58,7 @@ static bool
 part_harmless(const char *part, size_t length)
 {
 	return length > 0 && part[0] != '.' &&
-	    memchr(part, '/', length) == NULL &&
-	    !text_controlled(part, length);
+	    memchr(part, '/', length) == NULL && !text_controlled(part, length);
 }
 
 static int
@@ -88,9 +87,9 @@ address_put(struct expansion *out, const char *name, char which)
 	}
 	if (which == 'd')
 		return at == NULL ? part_put(out, "", 0) :
-		    part_put(out, at + 1, strlen(at + 1));
-	return part_put(out, name,
-	    at == NULL ? strlen(name) : (size_t)(at - name));
+				    part_put(out, at + 1, strlen(at + 1));
+	return part_put(
+	    out, name, at == NULL ? strlen(name) : (size_t)(at - name));
 }
 
 /* Without the slashes at its end, so that "~/x" has no "//" where it is "/". */
@@ -110,8 +109,7 @@ home_put(struct expansion *out, const char *home)
 }
 
 static int
-letter_put(struct expansion *out, const struct ch_account *account,
-    char letter)
+letter_put(struct expansion *out, const struct ch_account *account, char letter)
 {
 	switch (letter) {
 	case 'u':
@@ -131,8 +129,8 @@ letter_put(struct expansion *out, const struct ch_account *account,
 
 /* One pass: what was put in is never looked at again. */
 static int
-template_put(struct expansion *out, const struct ch_account *account,
-    const char *path)
+template_put(
+    struct expansion *out, const struct ch_account *account, const char *path)
 {
 	size_t length;
 
@@ -156,10 +154,10 @@ template_put(struct expansion *out, const struct ch_account *account,
 }
 
 int
-mailbox_expand(const char *mailbox, const struct ch_account *account,
-    char *dst, size_t size)
+mailbox_expand(const char *mailbox, const struct ch_account *account, char *dst,
+    size_t size)
 {
-	struct expansion out = { dst, size, 0 };
+	struct expansion out = {dst, size, 0};
 	size_t prefix;
 	int rc;
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define DES_LENGTH 13           /* crypt(5): salt of 2, then 11 */
+#define DES_LENGTH 13 /* crypt(5): salt of 2, then 11 */
 
 static const struct crypt_module *
 crypt_load(void)
@@ -76,8 +76,8 @@ hash_equal(const char *hash, const char *worked)
 		return false;
 	differ = 0;
 	for (i = 0; i < length; i++)
-		differ |= (unsigned)(unsigned char)hash[i] ^
-		    (unsigned char)worked[i];
+		differ |=
+		    (unsigned)(unsigned char)hash[i] ^ (unsigned char)worked[i];
 	return differ == 0;
 }
 

@@ -10,7 +10,7 @@
 
 #include "base.h"
 
-#define HASH_SIZE 384           /* octets with the NUL; crypt(5)'s own limit */
+#define HASH_SIZE 384 /* octets with the NUL; crypt(5)'s own limit */
 #define HASH_MODULE "pop3d-crypt.so"
 
 /* What the module exports, under the name pop3d_crypt. */
@@ -20,8 +20,8 @@ struct crypt_module {
 	 * setting that the library does not know, else out of memory and
 	 * the like.
 	 */
-	int (*hash)(const char *secret, const char *setting,
-	    char dst[HASH_SIZE]);
+	int (*hash)(
+	    const char *secret, const char *setting, char dst[HASH_SIZE]);
 
 	/* Is this a hash, or setting, of a kind that the library knows? */
 	bool (*known)(const char *setting);
@@ -53,13 +53,13 @@ int hash_verify(const char *secret, const char *hash) MUST_CHECK;
  * secret nobody can foretell it.
  */
 struct stand_in {
-	const char *name;       /* the caller's */
-	uint64_t score;         /* of hash */
-	size_t offered;         /* so far, that look like hashes */
-	char hash[HASH_SIZE];   /* "" = none yet */
+	const char *name;     /* the caller's */
+	uint64_t score;       /* of hash */
+	size_t offered;       /* so far, that look like hashes */
+	char hash[HASH_SIZE]; /* "" = none yet */
 };
 
-#define STAND_INS_MAX 1000      /* offered; enough of a sample of any site */
+#define STAND_INS_MAX 1000 /* offered; enough of a sample of any site */
 
 void stand_in_init(struct stand_in *other, const char *name);
 

@@ -22,8 +22,8 @@ void owner_account(const struct config *config, const char *owner_of,
     struct ch_account *account);
 
 /* The account becomes nothing but this code and reason. */
-void account_deny(struct ch_account *account, uint32_t code,
-    const char *format, ...) FORMAT(3, 4);
+void account_deny(struct ch_account *account, uint32_t code, const char *format,
+    ...) FORMAT(3, 4);
 
 /*
  * Fill uid, gid, groups, name and home from passwd and group, CODE_OK;
@@ -38,18 +38,18 @@ void account_take_own_groups(struct ch_account *account);
 bool account_uid_served(const struct config *config, uid_t uid);
 
 /* mail_gid, from mail-group; gid where there is no such group. */
-void account_mail_group(const struct config *config,
-    struct ch_account *account);
+void
+account_mail_group(const struct config *config, struct ch_account *account);
 
 /*
  * A user of the name service: 1 and *pw, whose strings are in buffer; 0:
  * there is none; -1 with errno: it could not tell.
  */
 #define LOOKUP_SIZE 65536
-int lookup_name(const char *name, struct passwd *pw, char buffer[LOOKUP_SIZE])
-    MUST_CHECK;
-int lookup_uid(uid_t uid, struct passwd *pw, char buffer[LOOKUP_SIZE])
-    MUST_CHECK;
+int lookup_name(
+    const char *name, struct passwd *pw, char buffer[LOOKUP_SIZE]) MUST_CHECK;
+int
+lookup_uid(uid_t uid, struct passwd *pw, char buffer[LOOKUP_SIZE]) MUST_CHECK;
 
 /*
  * NULL while this account may log in, on the day numbered today (from

@@ -57,9 +57,9 @@ owner_find(const char *path, uid_t *uid, struct ch_account *account)
 		    "the mailbox does not exist, so nobody owns it");
 	else
 		account_deny(account,
-		    errno == EIO || errno == ESTALE || errno == ETIMEDOUT
-			? CODE_TEMPORARY
-			: CODE_PERMANENT,
+		    errno == EIO || errno == ESTALE || errno == ETIMEDOUT ?
+			CODE_TEMPORARY :
+			CODE_PERMANENT,
 		    "the mailbox: %s", strerror(errno));
 	return -1;
 }
@@ -79,21 +79,20 @@ owner_fill(uid_t uid, struct ch_account *account)
 		memset(account, 0, sizeof(*account));
 		account->uid = uid;
 		if (text_print(account->name, sizeof(account->name), "%u",
-		    (unsigned)uid) == -1)
+			(unsigned)uid) == -1)
 			account->code = CODE_PERMANENT;
 	} else if (found == 0) {
 		account_deny(account, CODE_PERMANENT,
 		    "the mailbox's owner, uid %u, is not in passwd",
 		    (unsigned)uid);
 	} else {
-		account_deny(account, CODE_TEMPORARY, "passwd: %s",
-		    strerror(errno));
+		account_deny(
+		    account, CODE_TEMPORARY, "passwd: %s", strerror(errno));
 	}
 }
 
 static void
-owner_judge(const struct config *config, uid_t uid,
-    struct ch_account *account)
+owner_judge(const struct config *config, uid_t uid, struct ch_account *account)
 {
 	if (geteuid() != 0 && uid != getuid())
 		account_deny(account, CODE_PERMANENT,

@@ -52,8 +52,9 @@ verifier_limit(const struct config *config)
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)alarm(config->login_timeout > 86400 ? 86400 :
-	    (unsigned)config->login_timeout);
+	(void)alarm(config->login_timeout > 86400 ?
+		86400 :
+		(unsigned)config->login_timeout);
 }
 
 static void
@@ -76,8 +77,8 @@ verifier_decide(const struct config *config, const struct record *request,
 	name = request->u.external.name;
 	if (account->code == CODE_OK && name[0] != '\0' &&
 	    strcmp(name, account->name) != 0)
-		account_deny(account, CODE_AUTH,
-		    "the mailbox is another user's");
+		account_deny(
+		    account, CODE_AUTH, "the mailbox is another user's");
 }
 
 _Noreturn void

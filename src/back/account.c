@@ -19,8 +19,9 @@ front_ids(const struct config *config, uid_t *uid, gid_t *gid)
 {
 	const char *name = config->front_user;
 
-	if (passwd_local(name[0] != '\0' ? name : "pop3d", "nobody", uid,
-	    gid) == 0 && *uid != 0)
+	if (passwd_local(
+		name[0] != '\0' ? name : "pop3d", "nobody", uid, gid) == 0 &&
+	    *uid != 0)
 		return;
 	*uid = NOBODY;
 	*gid = NOBODY;
@@ -76,7 +77,7 @@ state_folder_open(const struct config *config, uid_t uid, gid_t gid)
 	int fd, error;
 
 	if (text_print(path, sizeof(path), "%s/%lu", config->state_directory,
-	    (unsigned long)uid) == -1)
+		(unsigned long)uid) == -1)
 		return -1;
 	fd = open(path, flags);
 	if (fd == -1 && errno == ENOENT) {
@@ -104,10 +105,14 @@ ids_effective(uid_t uid, gid_t gid, const gid_t *groups, size_t count)
 {
 	if (uid == 0) {
 		return seteuid(0) == -1 || setegid(gid) == -1 ||
-		    setgroups(count, groups) == -1 ? -1 : 0;
+			setgroups(count, groups) == -1 ?
+		    -1 :
+		    0;
 	}
 	return setgroups(count, groups) == -1 || setegid(gid) == -1 ||
-	    seteuid(uid) == -1 ? -1 : 0;
+		seteuid(uid) == -1 ?
+	    -1 :
+	    0;
 }
 
 static int
@@ -121,8 +126,8 @@ keeper_fork(const struct ch_account *account, int directory, const char *file)
 	pid = fork();
 	if (pid == 0) {
 		(void)close(ends[0]);
-		lock_keeper_run(ends[1], directory, file, account->uid,
-		    account->mail_gid);
+		lock_keeper_run(
+		    ends[1], directory, file, account->uid, account->mail_gid);
 	}
 	(void)close(ends[1]);
 	if (pid == -1) {
@@ -144,7 +149,7 @@ keeper_start(const struct config *config, const struct ch_account *account)
 	    strncmp(account->mailbox, mbox, strlen(mbox)) != 0)
 		return -1;
 	if (ids_effective(account->uid, account->gid, account->groups,
-	    account->group_count) == -1)
+		account->group_count) == -1)
 		fatal("cannot take the ids of %s", account->name);
 	needed = lock_keeper_needed(account->mailbox + strlen(mbox),
 	    account->mail_gid, &directory, file);

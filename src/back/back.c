@@ -14,7 +14,7 @@
 #include "state.h"
 
 #define GRACE_MS 5000 /* a front that does not end itself in time is ended */
-#define WAITS 20 /* for the status of a front that has gone, in turns of */
+#define WAITS 20      /* for the status of a front that has gone, in turns of */
 #define WAIT_MS 10
 #define HOST_SIZE 256
 
@@ -36,8 +36,8 @@ greeting_print(const struct config *config, char *dst, size_t size)
 }
 
 static bool
-plaintext_accepted(const struct config *config,
-    const struct connection *connection)
+plaintext_accepted(
+    const struct config *config, const struct connection *connection)
 {
 	switch (config->plaintext) {
 	case PLAINTEXT_ALWAYS:
@@ -142,8 +142,8 @@ session_end(struct back *back)
 }
 
 static int
-args_fill(struct front_args *args, struct back *back, char *cage,
-    char *greeting)
+args_fill(
+    struct front_args *args, struct back *back, char *cage, char *greeting)
 {
 	const struct config *config = back->config;
 

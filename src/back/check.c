@@ -27,7 +27,8 @@ check_front(const struct config *config)
 	gid_t gid;
 
 	if (geteuid() != 0) {
-		say("front", "not started as root: the same uid, no empty "
+		say("front",
+		    "not started as root: the same uid, no empty "
 		    "folder; the system-call list remains");
 		return 0;
 	}
@@ -47,7 +48,8 @@ check_front(const struct config *config)
 static void
 check_filter(void)
 {
-	say("system calls", sandbox_there() ?
+	say("system calls",
+	    sandbox_there() ?
 		"an allow-list, no new privileges" :
 		"this platform has no list: the promise is reduced to ids "
 		"and the empty folder");
@@ -60,13 +62,15 @@ check_state(const struct config *config)
 	struct stat st;
 
 	if (stat(config->state_directory, &st) == -1)
-		text_cut(line, sizeof(line), "%s: %s",
-		    config->state_directory, strerror(errno));
+		text_cut(line, sizeof(line), "%s: %s", config->state_directory,
+		    strerror(errno));
 	else if (!S_ISDIR(st.st_mode) ||
 	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
 	    (st.st_uid != 0 && st.st_uid != geteuid()))
-		text_cut(line, sizeof(line), "%s: must be a folder that only "
-		    "its owner may write", config->state_directory);
+		text_cut(line, sizeof(line),
+		    "%s: must be a folder that only "
+		    "its owner may write",
+		    config->state_directory);
 	else
 		text_cut(line, sizeof(line), "%s", config->state_directory);
 	say("state", line);
@@ -78,12 +82,14 @@ check_modules(void)
 	int bad = 0;
 
 	if (crypto_load() == NULL) {
-		say("modules", "pop3d-crypto.so cannot be loaded: no mailbox "
+		say("modules",
+		    "pop3d-crypto.so cannot be loaded: no mailbox "
 		    "can be opened");
 		bad = 1;
 	}
 	if (!auth_ready()) {
-		say("modules", "pop3d-crypt.so cannot be loaded: nobody can "
+		say("modules",
+		    "pop3d-crypt.so cannot be loaded: nobody can "
 		    "log in");
 		bad = 1;
 	}
@@ -96,8 +102,8 @@ check_modules(void)
 static int
 check_mailbox(const struct config *config)
 {
-	struct ch_account account = {.name = "user@example.org",
-	    .home = "/home/user"};
+	struct ch_account account = {
+	    .name = "user@example.org", .home = "/home/user"};
 	char path[CHANNEL_PATH];
 
 	if (mailbox_expand(config->mailbox, &account, path, sizeof(path)) ==
@@ -132,8 +138,8 @@ back_check(const struct config *config)
 {
 	int bad = 0;
 
-	say("configuration", config->file[0] != '\0' ? config->file :
-	    "the defaults");
+	say("configuration",
+	    config->file[0] != '\0' ? config->file : "the defaults");
 	bad |= check_mailbox(config);
 	bad |= check_logins(config);
 	bad |= check_front(config);

@@ -56,13 +56,13 @@ static void
 address_print(struct connection *c, const union address *a)
 {
 	if (a->any.sa_family == AF_INET) {
-		(void)inet_ntop(AF_INET, &a->v4.sin_addr, c->peer,
-		    sizeof(c->peer));
+		(void)inet_ntop(
+		    AF_INET, &a->v4.sin_addr, c->peer, sizeof(c->peer));
 		text_cut(c->peer_port, sizeof(c->peer_port), "%u",
 		    (unsigned)ntohs(a->v4.sin_port));
 	} else if (a->any.sa_family == AF_INET6) {
-		(void)inet_ntop(AF_INET6, &a->v6.sin6_addr, c->peer,
-		    sizeof(c->peer));
+		(void)inet_ntop(
+		    AF_INET6, &a->v6.sin6_addr, c->peer, sizeof(c->peer));
 		text_cut(c->peer_port, sizeof(c->peer_port), "%u",
 		    (unsigned)ntohs(a->v6.sin6_port));
 	}
@@ -84,15 +84,16 @@ socket_prepare(bool debug)
 	    {TCP_KEEPCNT, KEEPALIVE_PROBES}};
 	size_t i;
 
-	(void)setsockopt(STDOUT_FILENO, IPPROTO_TCP, TCP_NODELAY, &one,
-	    sizeof(one));
-	(void)setsockopt(STDOUT_FILENO, SOL_SOCKET, SO_KEEPALIVE, &one,
-	    sizeof(one));
+	(void)setsockopt(
+	    STDOUT_FILENO, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	(void)setsockopt(
+	    STDOUT_FILENO, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	for (i = 0; i < ARRAY_SIZE(alive); i++)
 		(void)setsockopt(STDOUT_FILENO, IPPROTO_TCP, alive[i].option,
 		    &alive[i].value, sizeof(alive[i].value));
-	if (debug && setsockopt(STDOUT_FILENO, SOL_SOCKET, SO_DEBUG, &one,
-	    sizeof(one)) == -1)
+	if (debug &&
+	    setsockopt(
+		STDOUT_FILENO, SOL_SOCKET, SO_DEBUG, &one, sizeof(one)) == -1)
 		log_debug("SO_DEBUG: %s", strerror(errno));
 }
 

@@ -64,7 +64,8 @@ account_get(struct back *back, struct record *account)
 			verifier_child(back, ends[1]);
 		}
 		(void)close(ends[1]);
-		answered = pid != -1 && account_wait(back, ends[0], account) == 0;
+		answered =
+		    pid != -1 && account_wait(back, ends[0], account) == 0;
 		(void)close(ends[0]);
 	}
 	if (pid == -1) {
@@ -78,14 +79,16 @@ account_get(struct back *back, struct record *account)
 	if (!answered) {
 		memset(account, 0, sizeof(*account));
 		account->u.account.code = CODE_TEMPORARY;
-		log_warnx("a verifier gave no answer%s", WIFSIGNALED(status) &&
-		    WTERMSIG(status) != SIGKILL ? " and died" : "");
+		log_warnx("a verifier gave no answer%s",
+		    WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL ?
+			" and died" :
+			"");
 	}
 }
 
 static void
-login_refuse(struct back *back, enum channel_code code, bool last,
-    const char *text)
+login_refuse(
+    struct back *back, enum channel_code code, bool last, const char *text)
 {
 	struct ch_login *login = &back->record.u.login;
 	uint32_t type = back->record.type + 1;
@@ -150,8 +153,8 @@ failure_log(const struct back *back, const char *typed,
 }
 
 static void
-login_failed(struct back *back, const char *typed,
-    const struct ch_account *account)
+login_failed(
+    struct back *back, const char *typed, const struct ch_account *account)
 {
 	enum channel_code code = (enum channel_code)account->code;
 
@@ -179,7 +182,7 @@ become(struct back *back, const struct ch_account *account, int *state)
 		    (unsigned long)account->uid);
 	back->keeper = keeper_start(back->config, account);
 	if (platform_become(account->uid, account->gid, account->groups,
-	    account->group_count) == -1)
+		account->group_count) == -1)
 		fatal("cannot become uid %lu", (unsigned long)account->uid);
 	platform_hide();
 	if (platform_no_new_privileges() == -1)

@@ -81,8 +81,8 @@ report_statistics(const struct back *back)
 	log_name(printable, sizeof(printable), back->name);
 	log_info("Stats: %s %lu %llu %lu %llu", printable,
 	    (unsigned long)tally.removed,
-	    (unsigned long long)tally.removed_octets,
-	    (unsigned long)tally.left, (unsigned long long)tally.left_octets);
+	    (unsigned long long)tally.removed_octets, (unsigned long)tally.left,
+	    (unsigned long long)tally.left_octets);
 }
 
 static void
@@ -129,8 +129,8 @@ report_lost(struct back *back, int status)
 	static const struct ch_end nothing;
 
 	if (WIFSIGNALED(status))
-		log_warnx("the front died of signal %d (%s)",
-		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+		log_warnx("the front died of signal %d (%s)", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		log_warnx("the front could not be closed in");
 	report_end(back, END_DISCONNECTED, &nothing);
@@ -151,8 +151,9 @@ trace_open(const char *path)
 	struct stat st;
 	int fd;
 
-	if (slash == NULL || text_copy(folder, sizeof(folder), path,
-	    slash == path ? 1 : (size_t)(slash - path)) == -1)
+	if (slash == NULL ||
+	    text_copy(folder, sizeof(folder), path,
+		slash == path ? 1 : (size_t)(slash - path)) == -1)
 		return -1;
 	if (stat(folder, &st) == -1)
 		return -1;
@@ -161,8 +162,10 @@ trace_open(const char *path)
 		errno = EPERM;
 		return -1;
 	}
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW |
-	    O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+	fd = open(path,
+	    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
+		O_NONBLOCK | O_NOCTTY,
+	    0600);
 	if (fd == -1)
 		return -1;
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {

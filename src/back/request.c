@@ -15,7 +15,7 @@
 struct request {
 	uint32_t type;
 	unsigned phases;
-	uint32_t most;          /* a session */
+	uint32_t most; /* a session */
 	void (*run)(struct back *);
 };
 
@@ -43,7 +43,9 @@ request_find(const struct back *back)
 		r = &requests[i];
 		if (r->type == back->record.type)
 			return (r->phases & back->phase) != 0 &&
-			    back->seen[r->type] < r->most ? r : NULL;
+				back->seen[r->type] < r->most ?
+			    r :
+			    NULL;
 	}
 	return NULL;
 }
@@ -52,8 +54,9 @@ void
 answer(struct back *back, uint32_t type, const int *descriptors, size_t count)
 {
 	/* A front that does not read its answers is none. */
-	if (channel_write(back->channel, &back->record, type, descriptors,
-	    count) == -1 && errno != EPIPE)
+	if (channel_write(
+		back->channel, &back->record, type, descriptors, count) == -1 &&
+	    errno != EPIPE)
 		back->over = true;
 }
 

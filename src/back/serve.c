@@ -29,7 +29,8 @@ on_look(struct back *back)
 
 	memset(&error, 0, sizeof(error));
 	code = index < back->messages ?
-	    mailbox_look(back->mailbox, index, &error) : CODE_CHANGED;
+	    mailbox_look(back->mailbox, index, &error) :
+	    CODE_CHANGED;
 	error_log(back, &error);
 	memset(result, 0, sizeof(*result));
 	result->code = (uint32_t)code;

@@ -17,25 +17,26 @@ enum phase { PHASE_LOGIN = 1, PHASE_MAILBOX = 2, PHASE_DONE = 4 };
 struct back {
 	const struct config *config;
 	const struct connection *connection;
-	const char *owner_of;   /* -a's mailbox, or NULL */
+	const char *owner_of; /* -a's mailbox, or NULL */
 	enum phase phase;
-	bool over;              /* END was said, or the channel has ended */
-	bool broken;            /* the front broke the rules */
-	int channel;            /* to the front */
+	bool over;   /* END was said, or the channel has ended */
+	bool broken; /* the front broke the rules */
+	int channel; /* to the front */
 	pid_t front;
-	int trace;              /* the trace file, or -1 */
-	bool plaintext;         /* clear-text passwords are accepted */
-	int64_t begin;          /* clock_ms() */
-	uint64_t failures;      /* of logins */
+	int trace;               /* the trace file, or -1 */
+	bool plaintext;          /* clear-text passwords are accepted */
+	int64_t begin;           /* clock_ms() */
+	uint64_t failures;       /* of logins */
 	char name[CHANNEL_NAME]; /* who is logged in; "" before */
 	struct mailbox *mailbox; /* once logged in */
-	int keeper;             /* channel to the lock keeper, or -1 */
-	uint8_t *deleted, *fetched; /* a bit a message, from the front's marks */
+	int keeper;              /* channel to the lock keeper, or -1 */
+	uint8_t *deleted,
+	    *fetched; /* a bit a message, from the front's marks */
 	uint32_t messages;
 	bool updated;
 	struct mailbox_tally tally;
-	struct record record;   /* the one in flight */
-	uint32_t *seen;         /* by record type: how often it came */
+	struct record record; /* the one in flight */
+	uint32_t *seen;       /* by record type: how often it came */
 };
 
 /* request.c */
@@ -58,8 +59,8 @@ void on_debug(struct back *back);
 void on_end(struct back *back);
 
 /* The name of the session in log lines: "user=x, ip=[a], port=[p]". */
-void report_who(const struct back *back, const char *name, char *dst,
-    size_t size);
+void
+report_who(const struct back *back, const char *name, char *dst, size_t size);
 
 /* The front ended without a word. */
 void report_lost(struct back *back, int status);
@@ -73,15 +74,15 @@ int trace_open(const char *path) MUST_CHECK;
  * The user's own state folder below state-directory, or -1 with errno:
  * made by root where it is missing.
  */
-int state_folder_open(const struct config *config, uid_t uid, gid_t gid)
-    MUST_CHECK;
+int
+state_folder_open(const struct config *config, uid_t uid, gid_t gid) MUST_CHECK;
 
 /*
  * The empty folder that fronts are closed in, made where it is missing;
  * 0, or -1 with errno.
  */
-int cage_prepare(const struct config *config, char *dst, size_t size)
-    MUST_CHECK;
+int
+cage_prepare(const struct config *config, char *dst, size_t size) MUST_CHECK;
 
 /*
  * Start a lock keeper where path's folder wants one: its channel, or -1.
@@ -93,7 +94,7 @@ int keeper_start(const struct config *config, const struct ch_account *account);
 void front_ids(const struct config *config, uid_t *uid, gid_t *gid);
 
 /* Send the answer that is in back->record; ends the session if it cannot. */
-void answer(struct back *back, uint32_t type, const int *descriptors,
-    size_t count);
+void
+answer(struct back *back, uint32_t type, const int *descriptors, size_t count);
 
 #endif

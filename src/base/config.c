@@ -16,7 +16,7 @@
 /* How a value is read. */
 enum setting_type {
 	TYPE_TEXT,
-	TYPE_PATH,      /* relative ones are from the configuration's folder */
+	TYPE_PATH, /* relative ones are from the configuration's folder */
 	TYPE_NUMBER,
 	TYPE_TIME,
 	TYPE_SIZE,
@@ -31,9 +31,9 @@ enum setting_type {
 struct setting {
 	const char *name;
 	enum setting_type type;
-	const char *value;      /* the default */
-	uint64_t least, most;   /* numbers, times, sizes */
-	size_t place;           /* in struct config */
+	const char *value;    /* the default */
+	uint64_t least, most; /* numbers, times, sizes */
+	size_t place;         /* in struct config */
 };
 
 #define AT(field) offsetof(struct config, field)
@@ -214,8 +214,8 @@ set_number(const struct setting *setting, uint64_t *field, const char *value)
 	else if (setting->type == TYPE_SIZE)
 		result = number_size(value, &number);
 	else
-		result = number_get(value, strlen(value), 0, UINT64_MAX,
-		    &number);
+		result =
+		    number_get(value, strlen(value), 0, UINT64_MAX, &number);
 	if (result == -1 || number < setting->least || number > setting->most)
 		return -1;
 	*field = number;
@@ -299,8 +299,7 @@ setting_wants(enum setting_type type)
 }
 
 static int
-setting_apply(struct config *config, const struct setting *s,
-    const char *value)
+setting_apply(struct config *config, const struct setting *s, const char *value)
 {
 	switch (s->type) {
 	case TYPE_TEXT:
@@ -348,8 +347,8 @@ config_set(struct config *config, const char *name, const char *value,
 	const struct setting *s = setting_find(name);
 
 	if (s == NULL) {
-		text_cut(error, CONFIG_ERROR_SIZE, "unknown name '%.100s'",
-		    name);
+		text_cut(
+		    error, CONFIG_ERROR_SIZE, "unknown name '%.100s'", name);
 		return -1;
 	}
 	if (setting_apply(config, s, value) == 0)
@@ -380,7 +379,7 @@ config_init(struct config *config)
 	}
 	for (i = 0; i < ARRAY_SIZE(settings); i++) {
 		if (config_set(config, settings[i].name, settings[i].value,
-		    error) == -1) {
+			error) == -1) {
 			config_free(config);
 			errno = ENOMEM;
 			return -1;

@@ -32,7 +32,7 @@ comment_cut(char *line)
 	char *hash;
 
 	for (hash = strchr(line, '#'); hash != NULL;
-	    hash = strchr(hash + 1, '#')) {
+	     hash = strchr(hash + 1, '#')) {
 		if (hash == line || hash[-1] == ' ' || hash[-1] == '\t') {
 			*hash = '\0';
 			return;
@@ -54,8 +54,8 @@ config_assign(struct config *config, const char *assignment,
 	equal = strchr(copy, '=');
 	if (equal != NULL) {
 		*equal = '\0';
-		result = config_set(config, text_trim(copy),
-		    text_trim(equal + 1), error);
+		result = config_set(
+		    config, text_trim(copy), text_trim(equal + 1), error);
 	} else
 		text_cut(error, CONFIG_ERROR_SIZE,
 		    "'%.100s' is not name = value", assignment);
@@ -143,8 +143,8 @@ config_lines_at(struct config *config, const char *path, char *text,
 }
 
 int
-config_load(struct config *config, const char *path,
-    char error[CONFIG_ERROR_SIZE])
+config_load(
+    struct config *config, const char *path, char error[CONFIG_ERROR_SIZE])
 {
 	char *file = strdup(path), *text;
 	size_t length;

@@ -28,7 +28,8 @@ log_init(int facility, bool to_stderr, bool debug)
 	openlog("pop3d", LOG_PID, facility);
 }
 
-FORMAT(2, 0) static void
+FORMAT(2, 0)
+static void
 log_put(int priority, const char *format, va_list ap, int error)
 {
 	char line[LOG_LINE], err[LOG_LINE + 128];
@@ -44,8 +45,8 @@ log_put(int priority, const char *format, va_list ap, int error)
 	if (!log_to.to_stderr)
 		return;
 	/* One write, so that lines of several processes do not mix. */
-	(void)snprintf(err, sizeof(err), "pop3d[%ld]: %s\n", (long)getpid(),
-	    line);
+	(void)snprintf(
+	    err, sizeof(err), "pop3d[%ld]: %s\n", (long)getpid(), line);
 	if (write(STDERR_FILENO, err, strlen(err)) == -1)
 		log_to.to_stderr = false;
 }

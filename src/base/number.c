@@ -59,8 +59,8 @@ struct unit {
 
 /* A number with one optional letter behind it. */
 static int
-number_unit(const char *text, const struct unit *units, size_t count,
-    uint64_t *number)
+number_unit(
+    const char *text, const struct unit *units, size_t count, uint64_t *number)
 {
 	size_t length = strlen(text), i;
 	uint64_t factor = 1;

@@ -82,8 +82,8 @@ pread_full(int fd, void *dst, size_t length, uint64_t offset)
 	ssize_t n;
 
 	while (got < length) {
-		n = pread(fd, (char *)dst + got, length - got,
-		    (off_t)(offset + got));
+		n = pread(
+		    fd, (char *)dst + got, length - got, (off_t)(offset + got));
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)

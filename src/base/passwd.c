@@ -44,8 +44,8 @@ field_id(const char *line, size_t length, unsigned number, uint32_t *id)
 
 /* The name's ids, if this is its line. */
 static int
-line_ids(const char *line, size_t length, const char *name, uid_t *uid,
-    gid_t *gid)
+line_ids(
+    const char *line, size_t length, const char *name, uid_t *uid, gid_t *gid)
 {
 	size_t size = strlen(name);
 	uint32_t u, g;

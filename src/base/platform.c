@@ -185,8 +185,8 @@ module_open(const char *file)
 	while (n > 0 && program[n - 1] != '/')
 		n--;
 	for (i = 0; n > 0 && module == NULL && i < ARRAY_SIZE(places); i++) {
-		if (text_print(path, sizeof(path), "%.*s%s%s", (int)n,
-		    program, places[i], file) == 0)
+		if (text_print(path, sizeof(path), "%.*s%s%s", (int)n, program,
+			places[i], file) == 0)
 			module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	}
 	if (module == NULL &&

@@ -45,8 +45,7 @@ struct filter {
 };
 
 static void
-filter_put(struct filter *f, uint16_t code, uint32_t k, uint8_t yes,
-    uint8_t no)
+filter_put(struct filter *f, uint16_t code, uint32_t k, uint8_t yes, uint8_t no)
 {
 	struct sock_filter *line = &f->code[f->length++];
 
@@ -94,8 +93,8 @@ filter_rules(struct filter *f, const struct sandbox_rule *rules, size_t count)
 		filter_rule(f, rules);
 		return;
 	}
-	filter_put(f, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)rules[half].number,
-	    0, 0);
+	filter_put(
+	    f, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)rules[half].number, 0, 0);
 	filter_rules(f, rules, half);
 	f->code[node].jt = (uint8_t)(f->length - node - 1);
 	filter_rules(f, rules + half, count - half);

@@ -18,7 +18,7 @@ static const struct {
 	const char *name;
 	size_t size;
 } types[CHANNEL_TYPES] = {
-	/* clang-format off */
+    /* clang-format off */
 	[CH_PASSWORD] = { "password", sizeof(struct ch_password) },
 	[CH_PASSWORD + 1] = { "password answer", sizeof(struct ch_login) },
 	[CH_DIGEST] = { "digest", sizeof(struct ch_digest) },
@@ -58,7 +58,7 @@ static const struct {
 	[CH_REFRESH + 1] = { "refresh answer", sizeof(struct ch_result) },
 	[CH_DROP] = { "drop", sizeof(struct ch_update) },
 	[CH_DROP + 1] = { "drop answer", sizeof(struct ch_result) },
-	/* clang-format on */
+    /* clang-format on */
 };
 
 /*
@@ -68,20 +68,29 @@ static const struct {
 enum check_kind { CHECK_STRING, CHECK_TEXT, CHECK_MOST };
 
 struct check {
-	uint32_t first, last;   /* types, in steps of 2 */
+	uint32_t first, last; /* types, in steps of 2 */
 	enum check_kind kind;
-	size_t place;           /* in struct record */
-	uint64_t most;          /* of a number; a field's size */
+	size_t place;  /* in struct record */
+	uint64_t most; /* of a number; a field's size */
 };
 
 #define U(field) offsetof(struct record, u.field)
 #define SIZE(field) sizeof(((struct record *)NULL)->u.field)
-#define STRING(a, b, f) { a, b, CHECK_STRING, U(f), SIZE(f) }
-#define TEXT(a, b, f) { a, b, CHECK_TEXT, U(f), SIZE(f) }
-#define MOST(a, b, f, n) { a, b, CHECK_MOST, U(f), n }
+#define STRING(a, b, f) \
+	{ \
+		a, b, CHECK_STRING, U(f), SIZE(f) \
+	}
+#define TEXT(a, b, f) \
+	{ \
+		a, b, CHECK_TEXT, U(f), SIZE(f) \
+	}
+#define MOST(a, b, f, n) \
+	{ \
+		a, b, CHECK_MOST, U(f), n \
+	}
 
 static const struct check checks[] = {
-	/* clang-format off */
+    /* clang-format off */
 	STRING(CH_PASSWORD, CH_PASSWORD, password.name),
 	STRING(CH_PASSWORD, CH_PASSWORD, password.secret),
 	STRING(CH_DIGEST, CH_DIGEST, digest.name),
@@ -124,7 +133,7 @@ static const struct check checks[] = {
 	TEXT(CH_SUBMIT + 1, CH_SUBMITTED + 1, result.text),
 	MOST(CH_TAKE + 1, CH_DROP + 1, result.code, CODE_LIMIT - 1),
 	TEXT(CH_TAKE + 1, CH_DROP + 1, result.text),
-	/* clang-format on */
+    /* clang-format on */
 };
 
 const char *
@@ -179,7 +188,7 @@ channel_check(const struct record *packet, size_t size)
 			if (number > c->most)
 				return -1;
 		} else if (check_text((const char *)packet + c->place,
-		    (size_t)c->most, c->kind) == -1)
+			       (size_t)c->most, c->kind) == -1)
 			return -1;
 	}
 	errno = 0;
@@ -231,14 +240,14 @@ descriptors_take(struct msghdr *message, int *descriptors, size_t most)
 	int fd;
 
 	for (head = CMSG_FIRSTHDR(message); head != NULL;
-	    head = CMSG_NXTHDR(message, head)) {
+	     head = CMSG_NXTHDR(message, head)) {
 		if (head->cmsg_level != SOL_SOCKET ||
 		    head->cmsg_type != SCM_RIGHTS)
 			continue;
 		count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (i = 0; i < count; i++) {
-			memcpy(&fd, CMSG_DATA(head) + i * sizeof(int),
-			    sizeof(fd));
+			memcpy(
+			    &fd, CMSG_DATA(head) + i * sizeof(int), sizeof(fd));
 			if (taken < most)
 				descriptors[taken++] = fd;
 			else
@@ -265,9 +274,9 @@ channel_read(int fd, struct record *record, int *descriptors, size_t *count)
 	message.msg_iovlen = 1;
 	if (count != NULL) {
 		message.msg_control = &control;
-		message.msg_controllen =
-		    CMSG_SPACE(sizeof(int) * (*count < CHANNEL_DESCRIPTORS ?
-		    *count : CHANNEL_DESCRIPTORS));
+		message.msg_controllen = CMSG_SPACE(sizeof(int) *
+		    (*count < CHANNEL_DESCRIPTORS ? *count :
+						    CHANNEL_DESCRIPTORS));
 	}
 	do
 		n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);

@@ -8,8 +8,8 @@
 
 #include "view.h"
 
-#define NAME_OCTETS_MAX 255		 /* of a file, in every file system */
-#define ENVELOPE_LEAST 5		 /* "From " */
+#define NAME_OCTETS_MAX 255              /* of a file, in every file system */
+#define ENVELOPE_LEAST 5                 /* "From " */
 #define LENGTH_MAX ((uint64_t)INT64_MAX) /* what a file may have */
 
 static bool

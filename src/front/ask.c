@@ -81,10 +81,11 @@ view_take(struct session *s, int descriptor, uint64_t size)
 {
 	size_t bits;
 
-	if (size > SIZE_MAX / 2 || (s->view_data = malloc((size_t)size)) == NULL)
+	if (size > SIZE_MAX / 2 ||
+	    (s->view_data = malloc((size_t)size)) == NULL)
 		return false;
 	if (pread_full(descriptor, s->view_data, (size_t)size, 0) !=
-	    (ssize_t)size ||
+		(ssize_t)size ||
 	    view_init(&s->view, s->view_data, (size_t)size) == -1)
 		return false;
 	bits = s->view.head->count / 8 + 1;
@@ -108,7 +109,8 @@ login_accept(struct session *s, const int *descriptors, size_t count)
 	if (count == 2)
 		s->file = descriptors[1];
 	if (!good) {
-		output_line(s, "-ERR [SYS/TEMP] the mailbox could not be "
+		output_line(s,
+		    "-ERR [SYS/TEMP] the mailbox could not be "
 		    "opened");
 		session_end(s, END_BACK);
 		return;
@@ -176,7 +178,8 @@ ask_update(struct session *s)
 		marks_tell(s, first);
 	memset(&s->record.u.update, 0, sizeof(s->record.u.update));
 	if (!ask(s, CH_UPDATE, NULL, NULL)) {
-		output_line(s, "-ERR [SYS/TEMP] the end of the update is not "
+		output_line(s,
+		    "-ERR [SYS/TEMP] the end of the update is not "
 		    "known");
 		return;
 	}
@@ -185,6 +188,6 @@ ask_update(struct session *s)
 		    (unsigned long)updated->removed,
 		    (unsigned long)updated->left);
 	else
-		output_line(s, "-ERR %s%s", code_text(updated->code),
-		    updated->text);
+		output_line(
+		    s, "-ERR %s%s", code_text(updated->code), updated->text);
 }

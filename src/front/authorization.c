@@ -19,7 +19,7 @@ do_user(struct session *s, const struct command *c)
 		return;
 	}
 	if (text_copy(s->user, sizeof(s->user), c->argument[0],
-	    strlen(c->argument[0])) == -1) {
+		strlen(c->argument[0])) == -1) {
 		output_line(s, "-ERR the name is too long");
 		return;
 	}
@@ -37,8 +37,8 @@ login_answer(struct session *s)
 		    (unsigned long long)s->octets,
 		    s->read_only ? ", read-only" : "");
 	} else if (s->state == AUTH || s->why == END_LOGIN_FAILED)
-		output_line(s, "-ERR %s%s", code_text(login->code),
-		    login->text);
+		output_line(
+		    s, "-ERR %s%s", code_text(login->code), login->text);
 }
 
 void
@@ -85,7 +85,8 @@ do_capa(struct session *s, const struct command *c)
 {
 	(void)c;
 	output_line(s, "+OK capabilities follow");
-	output_text(s, "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
+	output_text(s,
+	    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
 	    "PIPELINING\r\n");
 	if (s->args->plaintext)
 		output_text(s, "USER\r\n");

@@ -20,7 +20,7 @@
 
 #include "front.h"
 
-#define NOFILE_MAX 32 /* descriptors: 4, the mailbox's, 16 messages */
+#define NOFILE_MAX 32         /* descriptors: 4, the mailbox's, 16 messages */
 #define DATA_MAX (2ULL << 30) /* octets: VIEW_MESSAGES_MAX of them fit */
 
 /* clang-format off */

@@ -12,15 +12,15 @@
 
 /* How the rest of a line becomes arguments. */
 enum rest {
-	WORDS,                  /* split at blanks, trailing blanks dropped */
-	NAME,                   /* one, with blanks within */
-	SECRET                  /* one, with every blank that was typed */
+	WORDS, /* split at blanks, trailing blanks dropped */
+	NAME,  /* one, with blanks within */
+	SECRET /* one, with every blank that was typed */
 };
 
 struct verb {
 	const char *name;
 	unsigned states;
-	size_t least, most;     /* arguments */
+	size_t least, most; /* arguments */
 	enum rest rest;
 	void (*run)(struct session *, const struct command *);
 };
@@ -99,8 +99,8 @@ arguments_split(struct command *c, enum rest kind, char *rest)
 
 /* People type passwords as USER, and names as commands. */
 static void
-command_trace(struct session *s, const struct verb *verb, const char *line,
-    size_t length)
+command_trace(
+    struct session *s, const struct verb *verb, const char *line, size_t length)
 {
 	size_t name = strcspn(line, " ");
 

@@ -34,8 +34,7 @@ greet_owner(struct session *s)
 		    s->args->greeting, (unsigned long)s->count,
 		    s->count == 1 ? "" : "s", (unsigned long long)s->octets);
 	} else {
-		output_line(s, "-ERR %s%s",
-		    code_text(s->record.u.login.code),
+		output_line(s, "-ERR %s%s", code_text(s->record.u.login.code),
 		    s->record.u.login.text);
 		session_end(s, END_LOGIN_FAILED);
 	}

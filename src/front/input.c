@@ -77,9 +77,10 @@ static bool
 wait_failed(struct session *s, int n, const struct pollfd *fds)
 {
 	if (n == 0) {
-		session_end(s, s->state == AUTH &&
-		    s->args->login_end <= clock_ms() ? END_LOGIN_TIMEOUT :
-		    END_TIMEOUT);
+		session_end(s,
+		    s->state == AUTH && s->args->login_end <= clock_ms() ?
+			END_LOGIN_TIMEOUT :
+			END_TIMEOUT);
 		return true;
 	}
 	if (fds[1].revents != 0) {

@@ -16,9 +16,9 @@
 
 /* Where we are in a message's text. */
 struct reader {
-	uint64_t offset;        /* in the file, of what comes next */
-	uint64_t left;          /* octets of text still to come */
-	const char *text;       /* in s->mail: what has been read */
+	uint64_t offset;  /* in the file, of what comes next */
+	uint64_t left;    /* octets of text still to come */
+	const char *text; /* in s->mail: what has been read */
 	size_t length;
 };
 
@@ -58,8 +58,7 @@ reader_open(struct session *s, const struct view_message *m, uint64_t length,
 static bool
 reader_next(struct session *s, struct reader *r)
 {
-	size_t want =
-	    r->left > s->mail_size ? s->mail_size : (size_t)r->left;
+	size_t want = r->left > s->mail_size ? s->mail_size : (size_t)r->left;
 
 	if (pread_full(s->file, s->mail, want, r->offset) != (ssize_t)want)
 		return false;
@@ -72,8 +71,7 @@ reader_next(struct session *s, struct reader *r)
 
 /* One piece to the output; false when the client takes no more of it. */
 static bool
-piece_put(struct session *s, struct wire *wire, const char *text,
-    size_t length)
+piece_put(struct session *s, struct wire *wire, const char *text, size_t length)
 {
 	size_t taken, put;
 	char *room;
@@ -85,8 +83,8 @@ piece_put(struct session *s, struct wire *wire, const char *text,
 		}
 		/* A page of room at least, or the pieces become small. */
 		room = output_room(s, 4096);
-		put = wire_put(wire, room,
-		    s->output.size - s->output.length, text, length, &taken);
+		put = wire_put(wire, room, s->output.size - s->output.length,
+		    text, length, &taken);
 		s->output.length += put;
 		s->output.mail = true;
 		text += taken;
@@ -147,7 +145,8 @@ message_end(struct session *s, uint32_t index)
 static void
 message_gone(struct session *s)
 {
-	output_line(s, "-ERR [SYS/TEMP] another program has changed this "
+	output_line(s,
+	    "-ERR [SYS/TEMP] another program has changed this "
 	    "message");
 }
 
@@ -193,7 +192,7 @@ do_top(struct session *s, const struct command *c)
 	if (!message_get(s, c->argument[0], &index))
 		return;
 	if (number_get(c->argument[1], strlen(c->argument[1]), 0,
-	    UINT64_MAX - 1, &lines) == -1) {
+		UINT64_MAX - 1, &lines) == -1) {
 		output_line(s, "-ERR not a number of lines");
 		return;
 	}

@@ -9,10 +9,10 @@
 #include "view.h"
 
 #define LINE_MAX_OCTETS 1024 /* of a command with its end; RFC 2449, 4: 255 */
-#define INPUT_SIZE 4096 /* octets read at once */
-#define OUTPUT_SIZE 65536 /* octets written at once */
-#define MAIL_SIZE 65536 /* octets of a message read at once */
-#define SMALL_SIZE 8192 /* octets of each, while little is to be said */
+#define INPUT_SIZE 4096      /* octets read at once */
+#define OUTPUT_SIZE 65536    /* octets written at once */
+#define MAIL_SIZE 65536      /* octets of a message read at once */
+#define SMALL_SIZE 8192      /* octets of each, while little is to be said */
 #define BUSY_MS 100 /* after this time without a command a session is idle */
 #define NONSENSE_MAX 10 /* bad commands a session */
 #define ARGUMENTS_MAX 2
@@ -23,56 +23,56 @@ enum state { AUTH = 1, TRANS = 2, OVER = 4 };
 /* What became of the input. */
 enum line {
 	LINE_OK,
-	LINE_BAD,               /* a NUL, a bare CR, or too long */
-	LINE_MORE,              /* no whole line is here yet */
+	LINE_BAD,  /* a NUL, a bare CR, or too long */
+	LINE_MORE, /* no whole line is here yet */
 };
 
 struct input {
 	char buffer[INPUT_SIZE];
-	size_t begin, end;      /* unread octets of buffer */
-	bool skipping;          /* inside a line that is too long */
+	size_t begin, end; /* unread octets of buffer */
+	bool skipping;     /* inside a line that is too long */
 };
 
 struct output {
 	char *buffer;
-	size_t size;            /* of buffer */
+	size_t size; /* of buffer */
 	size_t length;
-	bool socket;            /* descriptor 1 is a socket */
-	bool mail;              /* buffer holds octets of a message */
+	bool socket; /* descriptor 1 is a socket */
+	bool mail;   /* buffer holds octets of a message */
 };
 
 struct session {
 	const struct front_args *args;
-	int channel;            /* CHANNEL_FD, once closed in */
+	int channel; /* CHANNEL_FD, once closed in */
 	enum state state;
-	enum channel_end why;   /* once the state is OVER */
+	enum channel_end why; /* once the state is OVER */
 	struct input input;
 	struct output output;
-	bool deaf;              /* the client takes no more: write nothing */
-	bool lost;              /* octets of a message could not be written */
+	bool deaf;               /* the client takes no more: write nothing */
+	bool lost;               /* octets of a message could not be written */
 	char user[CHANNEL_NAME]; /* from USER; "" before */
 	char name[CHANNEL_NAME]; /* who is logged in; "" with -a */
 	struct view view;
-	void *view_data;        /* what the view points into */
-	int file;               /* an mbox, read-only, or -1 */
+	void *view_data; /* what the view points into */
+	int file;        /* an mbox, read-only, or -1 */
 	bool read_only;
-	uint8_t *deleted;       /* a bit a message */
+	uint8_t *deleted; /* a bit a message */
 	uint8_t *fetched;
-	uint32_t count;         /* messages not deleted */
-	uint64_t octets;        /* of them */
-	uint32_t last;          /* highest message read, from 1; 0: none */
+	uint32_t count;  /* messages not deleted */
+	uint64_t octets; /* of them */
+	uint32_t last;   /* highest message read, from 1; 0: none */
 	unsigned nonsense;
 	uint64_t top_octets, retr_octets, received, sent;
-	struct record record;   /* the one in flight */
-	char *mail;             /* for reading messages */
+	struct record record; /* the one in flight */
+	char *mail;           /* for reading messages */
 	size_t mail_size;
-	char *busy;             /* large buffers for both, while they are used */
+	char *busy; /* large buffers for both, while they are used */
 	char small[2][SMALL_SIZE]; /* those of an idle session */
 };
 
 /* The words of a command line. */
 struct command {
-	const char *verb;       /* as typed */
+	const char *verb; /* as typed */
 	char *argument[ARGUMENTS_MAX];
 	size_t count;
 };

@@ -12,7 +12,7 @@ message_get(struct session *s, const char *argument, uint32_t *index)
 	uint64_t number;
 
 	if (number_get(argument, strlen(argument), 1, s->view.head->count,
-	    &number) == -1) {
+		&number) == -1) {
 		output_line(s, "-ERR no such message, there are %lu",
 		    (unsigned long)s->view.head->count);
 		return false;
@@ -143,6 +143,6 @@ do_ping(struct session *s, const struct command *c)
 		if (!bit_test(s->deleted, i) && !bit_test(s->fetched, i))
 			fresh++;
 	}
-	output_line(s, "+OK %lu %lu", (unsigned long)fresh,
-	    (unsigned long)s->count);
+	output_line(
+	    s, "+OK %lu %lu", (unsigned long)fresh, (unsigned long)s->count);
 }

@@ -25,8 +25,8 @@ static int
 socket_open(const union address *a)
 {
 	const int one = 1;
-	socklen_t size = a->any.sa_family == AF_INET ? sizeof(a->v4) :
-						       sizeof(a->v6);
+	socklen_t size =
+	    a->any.sa_family == AF_INET ? sizeof(a->v4) : sizeof(a->v6);
 	int fd, error;
 
 	fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -35,8 +35,9 @@ socket_open(const union address *a)
 	/* "*" opens both families, each for itself. */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
 	    (a->any.sa_family != AF_INET6 ||
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) ==
-	    0) && bind(fd, &a->any, size) == 0 && listen(fd, BACKLOG) == 0)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) ==
+		    0) &&
+	    bind(fd, &a->any, size) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	error = errno;
 	(void)close(fd);
@@ -55,8 +56,8 @@ address_split(const char *word, size_t length, char host[64], uint16_t *port)
 	while (colon > word && *colon != ':')
 		colon--;
 	size = (size_t)(colon - word);
-	if (size == 0 || number_get(colon + 1, length - size - 1, 1, 65535,
-	    &number) == -1)
+	if (size == 0 ||
+	    number_get(colon + 1, length - size - 1, 1, 65535, &number) == -1)
 		return -1;
 	if (word[0] == '[' && colon[-1] == ']') {
 		word++;
@@ -70,8 +71,7 @@ static int
 address_open(const char *host, uint16_t port, int *sockets, int room)
 {
 	union address a4 = {.v4 = {.sin_family = AF_INET, .sin_port = port}};
-	union address a6 = {.v6 = {.sin6_family = AF_INET6,
-	    .sin6_port = port}};
+	union address a6 = {.v6 = {.sin6_family = AF_INET6, .sin6_port = port}};
 	int count = 0;
 
 	if (strcmp(host, "*") == 0) {
@@ -95,8 +95,8 @@ address_open(const char *host, uint16_t port, int *sockets, int room)
 }
 
 int
-listen_open(const char *list, int sockets[LISTEN_MAX],
-    char error[CONFIG_ERROR_SIZE])
+listen_open(
+    const char *list, int sockets[LISTEN_MAX], char error[CONFIG_ERROR_SIZE])
 {
 	char host[64];
 	uint16_t port;
@@ -112,8 +112,8 @@ listen_open(const char *list, int sockets[LISTEN_MAX],
 		errno = EINVAL;
 		if (count < LISTEN_MAX &&
 		    address_split(list, length, host, &port) == 0)
-			n = address_open(host, port, sockets + count,
-			    LISTEN_MAX - count);
+			n = address_open(
+			    host, port, sockets + count, LISTEN_MAX - count);
 		if (n == -1)
 			break;
 		count += n;

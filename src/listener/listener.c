@@ -61,8 +61,8 @@ pid_write(const char *path)
 
 	if (path[0] == '\0')
 		return 0;
-	if (text_print(fresh, sizeof(fresh), "%s.%ld", path,
-	    (long)getpid()) == -1)
+	if (text_print(fresh, sizeof(fresh), "%s.%ld", path, (long)getpid()) ==
+	    -1)
 		return -1;
 	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd == -1)
@@ -132,8 +132,8 @@ session_child(int connection, const struct config *config,
 }
 
 static void
-connection_accept(int fd, const struct config *config,
-    int (*session)(const struct config *))
+connection_accept(
+    int fd, const struct config *config, int (*session)(const struct config *))
 {
 	int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 	pid_t pid;
@@ -191,7 +191,7 @@ listener_run(const struct config *config, bool background,
 	/* Once for all sessions, which are born with it. */
 	if (crypto_load() == NULL)
 		log_warnx("pop3d-crypto.so is missing: no mailbox can be "
-		    "opened");
+			  "opened");
 	if (background)
 		background_enter(&ready);
 	signals_set();

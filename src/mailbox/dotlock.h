@@ -9,25 +9,25 @@
 
 #include "base.h"
 
-#define DOTLOCK_NAME 256 /* octets with the NUL */
+#define DOTLOCK_NAME 256    /* octets with the NUL */
 #define DOTLOCK_CONTENT 512 /* octets with the NUL */
-#define DOTLOCK_HOLDER 128 /* octets with the NUL */
-#define DOTLOCK_STALE 300 /* s without a change of lock and mailbox */
+#define DOTLOCK_HOLDER 128  /* octets with the NUL */
+#define DOTLOCK_STALE 300   /* s without a change of lock and mailbox */
 
 /* Who we are, as far as a lock's reader can tell. */
 struct dotlock_self {
 	char host[256];
-	char boot[64]; /* the kernel's boot id, or "-" */
+	char boot[64];  /* the kernel's boot id, or "-" */
 	char space[64]; /* the namespace our pid is of, or "-" */
 };
 
 struct dotlock {
-	int directory; /* the folder; the caller's */
-	const char *mailbox; /* its name in the folder; the caller's */
+	int directory;           /* the folder; the caller's */
+	const char *mailbox;     /* its name in the folder; the caller's */
 	char name[DOTLOCK_NAME]; /* MAILBOX.lock */
 	struct dotlock_self self;
 	bool held;
-	int fd; /* our lock file, while held: as long as it is
+	int fd;       /* our lock file, while held: as long as it is
 				 * open no other gets its inode's number */
 	dev_t device; /* of our lock file, while held */
 	ino_t inode;

@@ -23,9 +23,9 @@ struct mailbox_driver {
 
 struct mailbox {
 	const struct mailbox_driver *driver;
-	int view; /* descriptor; the driver's */
+	int view;           /* descriptor; the driver's */
 	uint64_t view_size; /* octets */
-	int file; /* for the front; -1 when given or none */
+	int file;           /* for the front; -1 when given or none */
 	bool read_only;
 	void *own; /* the driver's */
 };

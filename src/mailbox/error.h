@@ -13,8 +13,8 @@ void mailbox_fail(struct mailbox_error *error, enum channel_code code,
     const char *text, const char *format, ...) FORMAT(4, 5);
 
 /* Add a line for the log to what is there, and leave the rest. */
-void mailbox_warn(struct mailbox_error *error, const char *format, ...)
-    FORMAT(2, 3);
+void
+mailbox_warn(struct mailbox_error *error, const char *format, ...) FORMAT(2, 3);
 
 /* Octets that are not printable ASCII become '?'. */
 void mailbox_clean(char *text);

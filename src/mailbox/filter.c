@@ -68,11 +68,11 @@ filter_descriptors(int *descriptors, size_t count)
 
 #define FILTER_RULES 64 /* of a list, with what the sanitizers need */
 #define FILTER_OP(op, k) ((struct sock_filter){(op), 0, 0, (k)})
-#define FILTER_IF(k, then, otherwise)                                          \
-	((struct sock_filter){                                                 \
+#define FILTER_IF(k, then, otherwise) \
+	((struct sock_filter){ \
 	    BPF_JMP | BPF_JEQ | BPF_K, (then), (otherwise), (k)})
-#define FILTER_LOAD(field)                                                     \
-	FILTER_OP(BPF_LD | BPF_W | BPF_ABS,                                    \
+#define FILTER_LOAD(field) \
+	FILTER_OP(BPF_LD | BPF_W | BPF_ABS, \
 	    (uint32_t)offsetof(struct seccomp_data, field))
 #define FILTER_RETURN(what) FILTER_OP(BPF_RET | BPF_K, (what))
 
@@ -160,13 +160,13 @@ filter_install(const struct filter_rule *rules, size_t count)
  * later are about files that cannot be opened then anyway; but moving between
  * folders (version 2) is refused when it is not spoken of.
  */
-#define FILTER_ALL                                                             \
-	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |          \
-	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |       \
-	    LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |   \
-	    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |       \
-	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |       \
-	    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |     \
+#define FILTER_ALL \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | \
+	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | \
+	    LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
+	    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR | \
+	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | \
+	    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
 	    LANDLOCK_ACCESS_FS_MAKE_SYM)
 
 int

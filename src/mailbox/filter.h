@@ -11,9 +11,9 @@
 
 /* A system call that may be made; with several rules for it, by any. */
 struct filter_rule {
-	int call; /* __NR_* */
-	int argument; /* FILTER_ANY, or 0..5: the one that counts */
-	uint32_t mask; /* of its lower 32 bits, these ... */
+	int call;       /* __NR_* */
+	int argument;   /* FILTER_ANY, or 0..5: the one that counts */
+	uint32_t mask;  /* of its lower 32 bits, these ... */
 	uint32_t value; /* ... must be this */
 };
 

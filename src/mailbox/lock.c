@@ -280,9 +280,9 @@ lock_failed(const struct lock *lock, enum lock_outcome outcome,
 	else
 		mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be locked",
 		    "%s: %s: %s", lock->path, kind->name,
-		    kind->bit == LOCK_DOTLOCK && lock->keeper != -1
-			? "the lock keeper is gone"
-			: strerror(number));
+		    kind->bit == LOCK_DOTLOCK && lock->keeper != -1 ?
+			"the lock keeper is gone" :
+			strerror(number));
 }
 
 int

@@ -13,12 +13,12 @@
 #define LOCK_REFRESH 60000 /* ms between two refreshes of a dotlock */
 
 struct lock {
-	unsigned kinds; /* LOCK_*: those to take */
-	unsigned held; /* LOCK_*: those we have now */
+	unsigned kinds;   /* LOCK_*: those to take */
+	unsigned held;    /* LOCK_*: those we have now */
 	const char *path; /* of the mailbox, for the log; the caller's */
-	int file; /* the mailbox, open; while held */
-	bool writable; /* file is O_RDWR */
-	int keeper; /* channel to the keeper, or -1: by ourselves */
+	int file;         /* the mailbox, open; while held */
+	bool writable;    /* file is O_RDWR */
+	int keeper;       /* channel to the keeper, or -1: by ourselves */
 	struct dotlock dotlock;
 	char holder[DOTLOCK_HOLDER + 64]; /* of the lock that was refused */
 };
@@ -28,9 +28,9 @@ struct lock {
  * and keeper stay the caller's and must outlive the lock.  0, or -1 with
  * error.
  */
-int lock_init(struct lock *lock, unsigned kinds, int directory,
-    const char *name, const char *path, int keeper,
-    struct mailbox_error *error) MUST_CHECK;
+int
+lock_init(struct lock *lock, unsigned kinds, int directory, const char *name,
+    const char *path, int keeper, struct mailbox_error *error) MUST_CHECK;
 
 /*
  * Take every lock on file, trying until the time deadline (clock_ms()).
@@ -55,7 +55,7 @@ int lock_wait(struct lock *lock, int done) MUST_CHECK;
  */
 struct lock_helper {
 	pid_t pid; /* -1: none could be started */
-	int end; /* closing it ends the child */
+	int end;   /* closing it ends the child */
 };
 void lock_helper_start(struct lock *lock, struct lock_helper *helper);
 void lock_helper_stop(struct lock_helper *helper);

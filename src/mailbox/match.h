@@ -9,11 +9,11 @@
 #include "mailbox.h"
 
 struct match {
-	uint8_t *remove; /* bit i % 8 of octet i / 8: message i of now
+	uint8_t *remove;          /* bit i % 8 of octet i / 8: message i of now
 				 * is to be removed; the caller frees it */
-	uint32_t found; /* how many of these */
-	uint32_t missing; /* marked, and not there any more */
-	uint32_t doubtful; /* marked, and perhaps there: they stay */
+	uint32_t found;           /* how many of these */
+	uint32_t missing;         /* marked, and not there any more */
+	uint32_t doubtful;        /* marked, and perhaps there: they stay */
 	uint64_t doubtful_octets; /* of these, on the wire */
 };
 

@@ -23,9 +23,9 @@ struct mbox_view {
 	int fd; /* or -1 */
 	uint64_t size;
 	bool sealed;
-	void *data; /* size octets, or NULL: asleep */
+	void *data;       /* size octets, or NULL: asleep */
 	struct view view; /* of data, checked */
-	bool settled; /* the stamp's times were old enough for a
+	bool settled;     /* the stamp's times were old enough for a
 				 * later change to make others */
 };
 
@@ -36,8 +36,8 @@ struct mbox {
 				 * there is none */
 	struct state state;
 	struct lock lock;
-	int file; /* the mailbox, open and locked; -1 */
-	bool writable; /* file is O_RDWR */
+	int file;              /* the mailbox, open and locked; -1 */
+	bool writable;         /* file is O_RDWR */
 	struct mbox_view view; /* as the session sees it */
 };
 
@@ -78,16 +78,16 @@ int mbox_view_empty(struct mbox_view *view, const struct view_stamp *stamp,
     struct mailbox_error *error) MUST_CHECK;
 
 /* Have the view in memory, or not; -1 with error. */
-int mbox_view_wake(struct mbox_view *view, struct mailbox_error *error)
-    MUST_CHECK;
+int
+mbox_view_wake(struct mbox_view *view, struct mailbox_error *error) MUST_CHECK;
 void mbox_view_sleep(struct mbox_view *view);
 
 void mbox_view_free(struct mbox_view *view);
 
 /* The driver's other functions (mbox_update.c) */
 
-enum channel_code mbox_look(
-    struct mailbox *mb, uint32_t index, struct mailbox_error *error);
+enum channel_code
+mbox_look(struct mailbox *mb, uint32_t index, struct mailbox_error *error);
 int mbox_update(struct mailbox *mb, const struct mailbox_set *set,
     struct mailbox_tally *done, struct mailbox_error *error) MUST_CHECK;
 

@@ -66,8 +66,8 @@ mbox_file_open(struct mbox *mbox, struct mailbox_error *error)
 		    mbox->folder, mbox->path.name, O_RDONLY | MBOX_FLAGS);
 	}
 	if (mbox->file == -1)
-		return errno == ENOENT ? 0
-				       : mbox_file_failed(mbox, strerror(errno),
+		return errno == ENOENT ? 0 :
+					 mbox_file_failed(mbox, strerror(errno),
 					     mailbox_code(errno), error);
 	if (fstat(mbox->file, &st) == -1)
 		why = strerror(errno);

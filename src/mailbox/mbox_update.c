@@ -22,7 +22,7 @@
 #include "mbox.h"
 
 #define UPDATE_TRIES 3 /* somebody appends without a lock */
-#define UPDATE_LONG                                                            \
+#define UPDATE_LONG \
 	(64U << 20) /* octets: moving these may take long enough
 				 * for a dotlock to look stale */
 
@@ -121,8 +121,8 @@ update_remove(struct mbox *mbox, const struct view *view,
 	number = errno;
 	lock_helper_stop(&helper);
 	free(ranges);
-	return result == 0 ? UPDATE_DONE
-			   : update_failed(mbox, begun, number, error);
+	return result == 0 ? UPDATE_DONE :
+			     update_failed(mbox, begun, number, error);
 }
 
 /* The file is another than was scanned: find the messages again. */

@@ -25,9 +25,9 @@ struct walk {
 	char rest[2 * CHANNEL_PATH]; /* still to go, from next */
 	char *next;
 	size_t ends[PATH_LINKS]; /* of open links: octets left at the target */
-	size_t links; /* followed so far */
-	size_t depth; /* of ends */
-	const char *why; /* a refusal, in words */
+	size_t links;            /* followed so far */
+	size_t depth;            /* of ends */
+	const char *why;         /* a refusal, in words */
 };
 
 static bool

@@ -9,8 +9,8 @@
 
 struct path {
 	char path[CHANNEL_PATH]; /* absolute, no symlink, no "." or ".." */
-	const char *name; /* its last component; within path */
-	bool folder_missing; /* path goes on below what does not exist */
+	const char *name;        /* its last component; within path */
+	bool folder_missing;     /* path goes on below what does not exist */
 };
 
 /*

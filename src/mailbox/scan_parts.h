@@ -10,7 +10,7 @@
 #define ENVELOPE_MAX 1000 /* octets of an envelope line without its end */
 #define SCAN_WINDOW (256 * 1024) /* octets read at once; fits a cache */
 #define SCAN_AHEAD 1024 /* an envelope line, or a whole field's 1000 octets */
-#define SCAN_BEHIND 4 /* an empty line with the LF before it, and one */
+#define SCAN_BEHIND 4   /* an empty line with the LF before it, and one */
 #define SCAN_WINDOW_LEAST (2 * SCAN_AHEAD)
 
 /*
@@ -20,8 +20,8 @@
  */
 struct scan_window {
 	int file;
-	uint64_t end;           /* of what may be read */
-	uint64_t base;          /* the file's offset of octets[0] */
+	uint64_t end;  /* of what may be read */
+	uint64_t base; /* the file's offset of octets[0] */
 	size_t filled;
 	size_t size;
 	char *octets;
@@ -37,12 +37,12 @@ void scan_window_free(struct scan_window *window);
  * one asked for; *length of them can be seen, 0 at the end.  NULL with errno,
  * ESTALE when the file ends before it should.
  */
-const char *scan_window_at(struct scan_window *window, uint64_t at,
-    size_t *length) MUST_CHECK;
+const char *scan_window_at(
+    struct scan_window *window, uint64_t at, size_t *length) MUST_CHECK;
 
 /* Does window->end lie in what can be seen: length octets from at? */
-bool scan_window_last(const struct scan_window *window, uint64_t at,
-    size_t length);
+bool
+scan_window_last(const struct scan_window *window, uint64_t at, size_t length);
 
 #define HEAD_FIELD_MAX 1000 /* octets of a field that go into the digest */
 #define HEAD_TEXT (16 * 1024)
@@ -53,12 +53,12 @@ bool scan_window_last(const struct scan_window *window, uint64_t at,
  */
 struct scan_head {
 	const struct crypto *crypto;
-	size_t used;            /* octets of text */
-	size_t field;           /* where the open field begins, or SIZE_MAX */
-	unsigned seen;          /* bit n: field n was there */
-	bool internal_mark;     /* X-IMAP or X-IMAPbase */
+	size_t used;        /* octets of text */
+	size_t field;       /* where the open field begins, or SIZE_MAX */
+	unsigned seen;      /* bit n: field n was there */
+	bool internal_mark; /* X-IMAP or X-IMAPbase */
 	bool internal_subject;
-	bool failed;            /* the library did */
+	bool failed; /* the library did */
 	uint8_t text[HEAD_TEXT];
 };
 
@@ -85,8 +85,8 @@ size_t scan_envelope(const char *text, size_t length);
  * limit, and *envelope is 0.  length octets can be seen from text on,
  * SCAN_BEHIND before it.
  */
-size_t scan_find(const char *text, size_t limit, size_t length,
-    size_t *envelope);
+size_t
+scan_find(const char *text, size_t limit, size_t length, size_t *envelope);
 
 /* Octets of the empty line that ends at end, where 3 octets can be seen. */
 size_t scan_empty_line(const char *end);
@@ -97,9 +97,9 @@ struct scan_reader {
 	struct scan_head head;
 	const struct crypto *crypto;
 	uint64_t at;
-	size_t envelope;        /* octets of the envelope line at at, or 0:
+	size_t envelope;             /* octets of the envelope line at at, or 0:
 				 * there is none, or nobody looked yet */
-	size_t kept;            /* octets of start */
+	size_t kept;                 /* octets of start */
 	char start[VIEW_HEAD_CHECK]; /* for the message's check */
 };
 
@@ -116,7 +116,7 @@ int scan_twins(struct view_message *messages, uint32_t count) MUST_CHECK;
 
 /* scan_mbox() with a window of that size. */
 int scan_mbox_window(int file, const struct view_stamp *stamp,
-    const struct crypto *crypto, int out, uint64_t *size, size_t window)
-    MUST_CHECK;
+    const struct crypto *crypto, int out, uint64_t *size,
+    size_t window) MUST_CHECK;
 
 #endif

@@ -36,7 +36,7 @@
 
 #define STATE_FOLDER ".pop3d"
 #define STATE_GRACE 500 /* ms: who quits and comes back at once */
-#define STATE_PAUSE 50 /* ms */
+#define STATE_PAUSE 50  /* ms */
 
 /*
  * '/' as '=', every octet that is not harmless as %XX.  -1 with errno

@@ -14,8 +14,8 @@
 
 /* One folder of state. */
 struct state_place {
-	int folder; /* a descriptor of ours */
-	int lock; /* of the session lock, held; -1: not made */
+	int folder;                /* a descriptor of ours */
+	int lock;                  /* of the session lock, held; -1: not made */
 	char name[STATE_NAME + 1]; /* the mailbox's; to it come suffixes */
 };
 

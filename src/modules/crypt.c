@@ -85,14 +85,13 @@ crypt_setting(char dst[HASH_SIZE])
 {
 #if defined(CRYPT_GENSALT_IMPLEMENTS_DEFAULT_PREFIX) && \
     defined(CRYPT_GENSALT_IMPLEMENTS_AUTO_ENTROPY)
-	return crypt_gensalt_rn(NULL, 0, NULL, 0, dst, HASH_SIZE) == NULL
-	    ? -1
-	    : 0;
+	return crypt_gensalt_rn(NULL, 0, NULL, 0, dst, HASH_SIZE) == NULL ? -1 :
+									    0;
 #else
 	/* Only its price matters, so the salt may be known. */
 	return crypt_copy(dst, "$6$pop3dpop3dpop3d$");
 #endif
 }
 
-const struct crypt_module pop3d_crypt = { crypt_hash, crypt_known,
-	crypt_setting };
+const struct crypt_module pop3d_crypt = {
+    crypt_hash, crypt_known, crypt_setting};
