@@ -68,6 +68,15 @@ bool mailbox_read_only(const struct mailbox *mb);
 enum channel_code
 mailbox_look(struct mailbox *mb, uint32_t index, struct mailbox_error *error);
 
+/*
+ * Maildir: open the messages from first on, count of them (1 to
+ * CHANNEL_DESCRIPTORS) or fewer, for reading: how many, in order, their
+ * descriptors being the caller's.  0 with error when the first cannot be
+ * opened; CODE_CHANGED: it is not there any more.
+ */
+size_t mailbox_messages(struct mailbox *mb, uint32_t first, uint32_t count,
+    int *descriptors, struct mailbox_error *error);
+
 struct mailbox_tally {
 	uint32_t removed, left;
 	uint64_t removed_octets, left_octets;
@@ -79,6 +88,9 @@ struct mailbox_tally {
  * was changed, or (SYS/TEMP) at the next open.  CODE_PARTIAL: the same as 0 but
  * for those of several equal messages that could not be told apart after
  * another program changed the mailbox; *done is filled.
+ *
+ * A Maildir is not all or nothing: each message is removed or not, CODE_PARTIAL
+ * says that some were not, and what was fetched is moved to cur/.
  */
 int mailbox_update(struct mailbox *mb, const struct mailbox_set *set,
     struct mailbox_tally *done, struct mailbox_error *error) MUST_CHECK;

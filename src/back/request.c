@@ -23,6 +23,7 @@ struct request {
 static const struct request requests[] = {
 	{ CH_PASSWORD, PHASE_LOGIN, 100, on_password },
 	{ CH_EXTERNAL, PHASE_LOGIN, 1, on_external },
+	{ CH_OPEN, PHASE_MAILBOX, ANY, on_open },
 	{ CH_LOOK, PHASE_MAILBOX, ANY, on_look },
 	{ CH_MARK, PHASE_MAILBOX, VIEW_MESSAGES_MAX / (8 * CHANNEL_SET) + 1,
 	    on_mark },

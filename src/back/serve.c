@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "state.h"
 
@@ -35,6 +36,35 @@ on_look(struct back *back)
 	memset(result, 0, sizeof(*result));
 	result->code = (uint32_t)code;
 	answer(back, CH_LOOK + 1, NULL, 0);
+}
+
+void
+on_open(struct back *back)
+{
+	struct ch_result *result = &back->record.u.result;
+	const struct ch_range range = back->record.u.range;
+	int descriptors[CHANNEL_DESCRIPTORS];
+	struct mailbox_error error;
+	uint32_t count = range.count;
+	size_t opened = 0;
+
+	memset(&error, 0, sizeof(error));
+	error.code = CODE_CHANGED;
+	if (range.first < back->messages && count > 0) {
+		if (count > back->messages - range.first)
+			count = back->messages - range.first;
+		opened = mailbox_messages(
+		    back->mailbox, range.first, count, descriptors, &error);
+	}
+	error_log(back, &error);
+	memset(result, 0, sizeof(*result));
+	result->code = opened > 0 ? CODE_OK : (uint32_t)error.code;
+	result->first = range.first;
+	result->count = (uint32_t)opened;
+	text_cut(result->text, sizeof(result->text), "%s", error.text);
+	answer(back, CH_OPEN + 1, descriptors, opened);
+	while (opened > 0)
+		(void)close(descriptors[--opened]);
 }
 
 void

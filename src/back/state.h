@@ -49,6 +49,7 @@ void on_password(struct back *back);
 void on_external(struct back *back);
 
 /* serve.c */
+void on_open(struct back *back);
 void on_look(struct back *back);
 void on_mark(struct back *back);
 void on_update(struct back *back);

@@ -148,6 +148,71 @@ ask_look(struct session *s, uint32_t index)
 	    s->record.u.result.code == CODE_OK;
 }
 
+static void
+opened_close(struct opened *opened)
+{
+	while (opened->count > 0)
+		(void)close(opened->file[--opened->count]);
+}
+
+/*
+ * How many to have opened with this one: who reads in order gets those ahead,
+ * up to the next that is deleted, with one question.
+ */
+static uint32_t
+opened_want(const struct session *s, uint32_t index)
+{
+	uint32_t n = 1;
+
+	if (index != s->opened.next)
+		return 1;
+	while (n < CHANNEL_DESCRIPTORS && index + n < s->view.head->count &&
+	    !bit_test(s->deleted, index + n))
+		n++;
+	return n;
+}
+
+/* Replace what is open; false after having answered. */
+static bool
+opened_ask(struct session *s, uint32_t index)
+{
+	const struct ch_result *result = &s->record.u.result;
+	struct opened *opened = &s->opened;
+	uint32_t want = opened_want(s, index);
+	size_t count = CHANNEL_DESCRIPTORS;
+
+	opened_close(opened);
+	memset(&s->record.u.range, 0, sizeof(s->record.u.range));
+	s->record.u.range.first = index;
+	s->record.u.range.count = want;
+	if (!ask(s, CH_OPEN, opened->file, &count))
+		return false;
+	opened->first = index;
+	opened->count = (uint32_t)count;
+	if (result->code == CODE_OK && result->first == index && count > 0 &&
+	    count == result->count && count <= want)
+		return true;
+	opened_close(opened);
+	if (result->code == CODE_OK)
+		session_end(s, END_BACK);
+	else
+		output_line(
+		    s, "-ERR %s%s", code_text(result->code), result->text);
+	return false;
+}
+
+int
+ask_open(struct session *s, uint32_t index)
+{
+	struct opened *opened = &s->opened;
+
+	/* One below first is far above count. */
+	if (index - opened->first >= opened->count && !opened_ask(s, index))
+		return -1;
+	opened->next = index + 1;
+	return opened->file[index - opened->first];
+}
+
 /* The marks of 8 * CHANNEL_SET messages from first, if there are any. */
 static void
 marks_tell(struct session *s, uint32_t first)

@@ -1,5 +1,5 @@
 /*
- * retrieve.c - RETR and TOP: a message on the wire.
+ * retrieve.c - RETR and TOP: a message of an mbox on the wire.
  *
  * Read by pread, never mapped: another program may truncate the file at any
  * moment.  The head of the message is checked before the first octet leaves,
@@ -69,8 +69,7 @@ reader_next(struct session *s, struct reader *r)
 	return true;
 }
 
-/* One piece to the output; false when the client takes no more of it. */
-static bool
+bool
 piece_put(struct session *s, struct wire *wire, const char *text, size_t length)
 {
 	size_t taken, put;
@@ -160,6 +159,10 @@ do_retr(struct session *s, const struct command *c)
 
 	if (!message_get(s, c->argument[0], &index))
 		return;
+	if (s->view.head->format == VIEW_MAILDIR) {
+		retrieve_maildir(s, index, WIRE_LINES_ALL);
+		return;
+	}
 	m = &s->view.message[index];
 	if (!reader_open(s, m, m->length, &r)) {
 		message_gone(s);
@@ -194,6 +197,10 @@ do_top(struct session *s, const struct command *c)
 	if (number_get(c->argument[1], strlen(c->argument[1]), 0,
 		UINT64_MAX - 1, &lines) == -1) {
 		output_line(s, "-ERR not a number of lines");
+		return;
+	}
+	if (s->view.head->format == VIEW_MAILDIR) {
+		retrieve_maildir(s, index, lines);
 		return;
 	}
 	m = &s->view.message[index];

@@ -7,6 +7,7 @@
 
 #include "front.h"
 #include "view.h"
+#include "wire.h"
 
 #define LINE_MAX_OCTETS 1024 /* of a command with its end; RFC 2449, 4: 255 */
 #define INPUT_SIZE 4096      /* octets read at once */
@@ -41,6 +42,13 @@ struct output {
 	bool mail;   /* buffer holds octets of a message */
 };
 
+/* Messages of a Maildir that are open: one after the other. */
+struct opened {
+	uint32_t first, count;
+	uint32_t next; /* who reads in order reads this one next */
+	int file[CHANNEL_DESCRIPTORS];
+};
+
 struct session {
 	const struct front_args *args;
 	int channel; /* CHANNEL_FD, once closed in */
@@ -53,8 +61,9 @@ struct session {
 	char user[CHANNEL_NAME]; /* from USER; "" before */
 	char name[CHANNEL_NAME]; /* who is logged in; "" with -a */
 	struct view view;
-	void *view_data; /* what the view points into */
-	int file;        /* an mbox, read-only, or -1 */
+	void *view_data;      /* what the view points into */
+	int file;             /* an mbox, read-only, or -1 */
+	struct opened opened; /* a Maildir's */
 	bool read_only;
 	uint8_t *deleted; /* a bit a message */
 	uint8_t *fetched;
@@ -128,6 +137,10 @@ void tell(struct session *s, uint32_t type);
 
 void ask_login(struct session *s, uint32_t type);
 bool ask_look(struct session *s, uint32_t index);
+
+/* A Maildir's message, open and ours; -1 after having answered why not. */
+int ask_open(struct session *s, uint32_t index);
+
 void ask_update(struct session *s);
 
 /* A line for the trace and for debugging, where they are wanted. */
@@ -148,6 +161,14 @@ void do_last(struct session *s, const struct command *c);
 void do_ping(struct session *s, const struct command *c);
 
 /* retrieve.c */
+
+/* A piece to the output; false when the client takes no more of it. */
+bool piece_put(
+    struct session *s, struct wire *wire, const char *text, size_t length);
+
+/* retrieve_maildir.c: RETR, with WIRE_LINES_ALL lines of body, or TOP */
+void retrieve_maildir(struct session *s, uint32_t index, uint64_t lines);
+
 void do_retr(struct session *s, const struct command *c);
 void do_top(struct session *s, const struct command *c);
 

@@ -15,6 +15,9 @@ struct mailbox_driver {
 	    const char *path, struct mailbox_error *error);
 	enum channel_code (*look)(
 	    struct mailbox *mb, uint32_t index, struct mailbox_error *error);
+	/* As mailbox_messages(); NULL: the front has the mailbox's file. */
+	size_t (*messages)(struct mailbox *mb, uint32_t first, uint32_t count,
+	    int *descriptors, struct mailbox_error *error);
 	int (*update)(struct mailbox *mb, const struct mailbox_set *set,
 	    struct mailbox_tally *done, struct mailbox_error *error);
 	/* Frees what the driver made. */
@@ -31,5 +34,6 @@ struct mailbox {
 };
 
 extern const struct mailbox_driver mbox_driver;
+extern const struct mailbox_driver maildir_driver;
 
 #endif

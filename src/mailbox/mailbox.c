@@ -2,6 +2,8 @@
  * mailbox.c - one locked maildrop, whatever its format: finds the driver.
  */
 
+#include <sys/stat.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,14 +12,38 @@
 
 static const struct mailbox_driver *const mailbox_drivers[] = {
     &mbox_driver,
+    &maildir_driver,
 };
+
+/* Is what is there a Maildir? */
+static bool
+mailbox_is_maildir(const char *path)
+{
+	static const char *const folders[] = {"cur", "new"};
+	char name[CHANNEL_PATH + 8];
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(folders); i++)
+		if (text_print(name, sizeof(name), "%s/%s", path, folders[i]) ==
+			0 &&
+		    stat(name, &st) == 0 && S_ISDIR(st.st_mode))
+			return true;
+	return false;
+}
 
 /* The driver of "NAME:PATH", and the path; NULL when there is none. */
 static const struct mailbox_driver *
 mailbox_driver_find(const char *name, const char **path)
 {
+	static const char either[] = "auto:";
 	size_t length = strcspn(name, ":"), i;
 
+	if (strncmp(name, either, strlen(either)) == 0) {
+		*path = name + strlen(either);
+		return mailbox_is_maildir(*path) ? &maildir_driver :
+						   &mbox_driver;
+	}
 	for (i = 0; i < ARRAY_SIZE(mailbox_drivers); i++) {
 		const struct mailbox_driver *driver = mailbox_drivers[i];
 
@@ -91,6 +117,19 @@ mailbox_look(struct mailbox *mb, uint32_t index, struct mailbox_error *error)
 {
 	memset(error, 0, sizeof(*error));
 	return mb->driver->look(mb, index, error);
+}
+
+size_t
+mailbox_messages(struct mailbox *mb, uint32_t first, uint32_t count,
+    int *descriptors, struct mailbox_error *error)
+{
+	memset(error, 0, sizeof(*error));
+	if (mb->driver->messages != NULL)
+		return mb->driver->messages(
+		    mb, first, count, descriptors, error);
+	mailbox_fail(error, CODE_PERMANENT, "no such message", "%s",
+	    "a message of an mbox was asked for");
+	return 0;
 }
 
 int

@@ -8,7 +8,9 @@
  * a sync that failed each write before it is there or lost for good, while
  * the processes went on seeing it: that is what Linux does (not to sizes:
  * a journal that cannot be written stops the file system).  A truncation
- * that is not there may have zeroed the rest of its block.
+ * that is not there may have zeroed the rest of its block; what was written
+ * behind it since is not there either, being in blocks that the file does not
+ * have then, but for that same block, where it comes with the zeros.
  */
 
 #include <sys/stat.h>
@@ -24,6 +26,8 @@
 
 #define OBJECTS 64
 #define NOBODY (-1)
+#define UNCUT UINT64_MAX
+#define SECTOR 512      /* octets */
 #define FRESH 50     /* octets */
 
 enum mode { MODE_NONE, MODE_ALL, MODE_ZEROED, MODE_TORN, MODE_ONE };
@@ -36,6 +40,7 @@ struct disk {
 
 static struct disk disk;                /* at the start of the log */
 static struct octets objects[OBJECTS];  /* 0: the file */
+static uint64_t object_cut[OBJECTS];    /* by what is not there; or none */
 static int object_count, op_object[FAULT_OPS];
 static int names[WORLD_NAMES];
 static bool file_synced;                /* and it did not fail */
@@ -68,6 +73,7 @@ object_new(const struct octets *octets)
 		exit(1);
 	}
 	objects[object_count].size = 0;
+	object_cut[object_count] = UNCUT;
 	if (octets != NULL)
 		octets_copy(&objects[object_count], octets);
 	object_count++;
@@ -130,6 +136,23 @@ object_truncate(struct octets *o, uint64_t size)
 	o->size = size;
 }
 
+/* A write behind a truncation that is not there. */
+static void
+op_apply_cut(const struct fault_op *op, struct octets *o, uint64_t cut)
+{
+	uint64_t end = (cut + SECTOR - 1) / SECTOR * SECTOR;
+	size_t length = op->length;
+
+	if (end > o->size)
+		end = o->size;
+	if (op->offset >= end || op->offset + length <= cut)
+		return;
+	memset(o->text + cut, 0, end - cut);
+	if (length > end - op->offset)
+		length = end - op->offset;
+	object_write(o, op->offset, fault_state->octets + op->data, length);
+}
+
 static void
 op_apply(const struct fault_op *op, struct octets *o, bool torn)
 {
@@ -141,7 +164,7 @@ op_apply(const struct fault_op *op, struct octets *o, bool torn)
 		return;
 	}
 	for (size_t done = 0; done < op->length; done += n) {
-		n = 512 - (op->offset + done) % 512;
+		n = SECTOR - (op->offset + done) % SECTOR;
 		if (n > op->length - done)
 			n = op->length - done;
 		if (!torn || dice(2) == 0)
@@ -152,7 +175,7 @@ op_apply(const struct fault_op *op, struct octets *o, bool torn)
 static void
 op_zero(const struct fault_op *op, struct octets *o)
 {
-	uint64_t block = (uint64_t)512 << dice(4);
+	uint64_t block = (uint64_t)SECTOR << dice(4);
 	uint64_t end = (op->offset + block - 1) / block * block;
 
 	if (op->kind != OP_TRUNCATE || op->offset >= o->size)
@@ -208,7 +231,11 @@ replay_files(int mode)
 		} else {
 			there = fate == FATE_THERE;
 		}
-		if (there)
+		if (op->kind == OP_TRUNCATE)
+			object_cut[op_object[i]] = there ? UNCUT : op->offset;
+		if (there && object_cut[op_object[i]] != UNCUT)
+			op_apply_cut(op, o, object_cut[op_object[i]]);
+		else if (there)
 			op_apply(op, o, fate == FATE_OPEN && mode == MODE_TORN);
 		else if (mode == MODE_ZEROED || mode == MODE_TORN)
 			op_zero(op, o);

@@ -34,7 +34,10 @@ our $UID = 60001;
 our $GID = 60002;
 
 my %children;      # pid => who made it
+my %daemons;       # pid of a pop3d -D => 1
 my $creator = $$;
+# So that END comes, and nothing stays behind.
+$SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
 
 sub as_root { return $> == 0 }
 
@@ -151,9 +154,10 @@ sub unix_users {
     file_put("$dir/etc/passwd", file_get('/etc/passwd')
         . "pop3d:x:60099:60099::/nonexistent:/usr/sbin/nologin\n"
         . "demo:x:$UID:$GID:Demo,,,:/nonexistent:/bin/sh\n"
-        . "locked:x:60003:$GID::/nonexistent:/bin/sh\n"
-        . "expired:x:60004:$GID::/nonexistent:/bin/sh\n"
-        . "empty:x:60005:$GID::/nonexistent:/bin/sh\n"
+        . "locked:x:60003:${GID}::/nonexistent:/bin/sh\n"
+        . "expired:x:60004:${GID}::/nonexistent:/bin/sh\n"
+        . "empty:x:60005:${GID}::/nonexistent:/bin/sh\n"
+        . "plain:x:60006:${GID}::/nonexistent:/bin/sh\n"
         . "toor:x:0:0::/nonexistent:/bin/sh\n");
     file_put("$dir/etc/group", file_get('/etc/group')
         . "pop3d:x:60099:\ndemo:x:$GID:\nchoir:x:60055:demo\n");
@@ -164,6 +168,7 @@ sub unix_users {
         . "locked:!$good:19000:0:99999:7:::\n"
         . "expired:$good:19000:0:99999:7::18000:\n"
         . "empty::19000:0:99999:7:::\n"
+        . "plain:$good:19000:0:99999:7:::\n"
         . "toor:$good:19000:0:99999:7:::\n");
     chmod(0640, "$dir/etc/shadow");
     $self->{unix} = 1;
@@ -234,6 +239,7 @@ sub spawn {
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
         %children = ();
+        $SIG{$_} = 'DEFAULT' for qw(HUP INT TERM);
         open(my $null, '+<', '/dev/null');
         my $log;
         open($log, '>>', "$self->{dir}/log") or POSIX::_exit(126);
@@ -362,6 +368,7 @@ sub daemon {
     my $text = until_true(sub { file_get("$self->{dir}/pid") });
     ($self->{daemon}) = ($text // '') =~ /^(\d+)\n\z/
         or die "no process id in the pid file\n";
+    $daemons{$self->{daemon}} = 1;
     $self->wait_port;
     return $self->{daemon};
 }
@@ -374,6 +381,7 @@ sub stop {
     if (my $pid = delete $self->{daemon}) {
         kill('TERM', $pid);
         until_true(sub { !kill(0, $pid) }, 5) or kill('KILL', $pid);
+        delete $daemons{$pid};
     }
     return $status;
 }
@@ -455,6 +463,7 @@ sub DESTROY {
 END {
     if ($$ == $creator) {
         local $?;
+        kill('KILL', keys %daemons);
         for my $pid (grep { $children{$_} == $$ } keys %children) {
             kill('KILL', $pid);
             waitpid($pid, 0);

@@ -130,7 +130,7 @@ sub methods {
     kill('TERM', $pid);
     ok(Pop3d::until_true(sub { !kill(0, $pid) }, 5), '-D: SIGTERM ends it');
     ok(!-e "$site->{dir}/pid", '-D: the pid file goes with it');
-    delete $site->{daemon};
+    delete $site->{daemon} if !kill(0, $pid);
 }
 
 done_testing;

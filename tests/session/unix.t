@@ -51,6 +51,12 @@ subtest 'the lock file is there while mailbox locks are held' => sub {
     unlink($lock);
 };
 
+subtest 'an account like those below, with nothing wrong' => sub {
+    my $client = $site->session;
+    like($client->login('plain', 'secret'), qr/^\+OK .*\b0 messages/, 'gets in');
+    $client->hang_up;
+};
+
 refused('demo', 'wrong', 'a wrong password');
 refused('demo', '', 'an empty password', qr/^-ERR/);
 refused('nobody-here', 'secret', 'a user who is not there');

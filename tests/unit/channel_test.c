@@ -26,7 +26,7 @@ static const struct {
 	uint32_t type;
 	size_t size;
 } sizes[] = {
-	/* clang-format off */
+    /* clang-format off */
 	{ CH_PASSWORD, sizeof(struct ch_password) },
 	{ CH_PASSWORD + 1, sizeof(struct ch_login) },
 	{ CH_DIGEST, sizeof(struct ch_digest) },
@@ -66,7 +66,7 @@ static const struct {
 	{ CH_REFRESH + 1, sizeof(struct ch_result) },
 	{ CH_DROP, sizeof(struct ch_update) },
 	{ CH_DROP + 1, sizeof(struct ch_result) },
-	/* clang-format on */
+    /* clang-format on */
 };
 
 /* Numbers: least that is refused. */
@@ -75,7 +75,7 @@ static const struct {
 	size_t place;
 	uint32_t most;
 } limits[] = {
-	/* clang-format off */
+    /* clang-format off */
 	{ CH_STEP, U(step.length), CHANNEL_STEP },
 	{ CH_STEP + 1, U(stepped.length), CHANNEL_STEP },
 	{ CH_STEP + 1, U(stepped.login.code), CODE_LIMIT - 1 },
@@ -104,7 +104,7 @@ static const struct {
 	{ CH_ACCOUNT, U(account.group_count), CHANNEL_GROUPS },
 	{ CH_TAKE + 1, U(result.code), CODE_LIMIT - 1 },
 	{ CH_DROP + 1, U(result.code), CODE_LIMIT - 1 },
-	/* clang-format on */
+    /* clang-format on */
 };
 
 /* Strings; with text, printable ones alone. */
@@ -113,7 +113,7 @@ static const struct {
 	size_t place, size;
 	bool text;
 } strings[] = {
-	/* clang-format off */
+    /* clang-format off */
 	{ CH_PASSWORD, U(password.name), CHANNEL_NAME, false },
 	{ CH_PASSWORD, U(password.secret), CHANNEL_SECRET, false },
 	{ CH_DIGEST, U(digest.name), CHANNEL_NAME, false },
@@ -139,7 +139,7 @@ static const struct {
 	{ CH_TAKE + 1, U(result.text), CHANNEL_TEXT, true },
 	{ CH_REFRESH + 1, U(result.text), CHANNEL_TEXT, true },
 	{ CH_DROP + 1, U(result.text), CHANNEL_TEXT, true },
-	/* clang-format on */
+    /* clang-format on */
 };
 
 static struct record r;
@@ -181,8 +181,8 @@ test_sizes(void)
 
 	for (type = 0; type < CHANNEL_TYPES + 20; type++) {
 		want = size_of(type);
-		good &= (strcmp(channel_name(type), "unknown") == 0) ==
-		    (want == 0);
+		good &=
+		    (strcmp(channel_name(type), "unknown") == 0) == (want == 0);
 		for (size = 0; size <= sizeof(r); size++) {
 			memset(&r, 0, sizeof(r));
 			r.type = type;
@@ -281,20 +281,21 @@ test_way(void)
 	size_t count;
 
 	ok(channel_pair(ends) == 0 &&
-	    (fcntl(ends[0], F_GETFD) & FD_CLOEXEC) != 0 &&
-	    (fcntl(ends[1], F_GETFD) & FD_CLOEXEC) != 0,
+		(fcntl(ends[0], F_GETFD) & FD_CLOEXEC) != 0 &&
+		(fcntl(ends[1], F_GETFD) & FD_CLOEXEC) != 0,
 	    "a pair, closed by exec");
 	memset(&r, 0, sizeof(r));
 	text_cut(r.u.password.name, CHANNEL_NAME, "demo");
 	ok(channel_write(ends[0], &r, CH_PASSWORD, NULL, 0) == 0 &&
-	    channel_read(ends[1], &in, NULL, NULL) == 1 &&
-	    in.type == CH_PASSWORD && in.length == size_of(CH_PASSWORD) &&
-	    strcmp(in.u.password.name, "demo") == 0, "a record arrives");
+		channel_read(ends[1], &in, NULL, NULL) == 1 &&
+		in.type == CH_PASSWORD && in.length == size_of(CH_PASSWORD) &&
+		strcmp(in.u.password.name, "demo") == 0,
+	    "a record arrives");
 	got[0] = got[1] = -1;
 	count = 2;
 	record_init(CH_PASSWORD + 1);
 	ok(channel_write(ends[0], &r, CH_PASSWORD + 1, ends, 2) == 0 &&
-	    channel_read(ends[1], &in, got, &count) == 1 && count == 2,
+		channel_read(ends[1], &in, got, &count) == 1 && count == 2,
 	    "two descriptors arrive");
 	flags = fcntl(got[0], F_GETFD) & fcntl(got[1], F_GETFD);
 	ok((flags & FD_CLOEXEC) != 0, "closed by exec");
@@ -302,7 +303,7 @@ test_way(void)
 	(void)close(got[1]);
 	count = 2;
 	ok(channel_write(ends[0], &r, CH_PASSWORD + 1, NULL, 0) == 0 &&
-	    channel_read(ends[1], &in, got, &count) == 1 && count == 0,
+		channel_read(ends[1], &in, got, &count) == 1 && count == 0,
 	    "none, where two might come");
 	(void)close(ends[0]);
 	ok(channel_read(ends[1], &in, NULL, NULL) == 0, "the end");
@@ -332,7 +333,7 @@ descriptors_unasked(size_t count, size_t most, uint32_t type)
 	if (channel_write(ends[0], &r, type, send, count) == -1)
 		exit(99);
 	result = most == 0 ? channel_read(ends[1], &in, NULL, NULL) :
-	    channel_read(ends[1], &in, got, &taken);
+			     channel_read(ends[1], &in, got, &taken);
 	ok(result == -1 && errno == EBADMSG && descriptors_count() == before,
 	    "%zu descriptors where %zu may come", count, most);
 	(void)close(ends[0]);
@@ -363,8 +364,10 @@ test_bad(void)
 		char space[CMSG_SPACE(sizeof(int))];
 	} control;
 	struct iovec iov = {(void *)(uintptr_t)bad, sizeof(bad)};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1,
-	    .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct msghdr m = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof(control)};
 	static char big[sizeof(struct record) + 100];
 	int ends[2], got[2], before;
 	size_t count = 2;
@@ -379,13 +382,14 @@ test_bad(void)
 	control.align.cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(&control.align), ends, sizeof(int));
 	ok(sendmsg(ends[0], &m, 0) == (ssize_t)sizeof(bad) &&
-	    channel_read(ends[1], &in, got, &count) == -1 &&
-	    errno == EBADMSG && descriptors_count() == before,
+		channel_read(ends[1], &in, got, &count) == -1 &&
+		errno == EBADMSG && descriptors_count() == before,
 	    "a bad record's descriptors do not stay");
 	record_init(CH_END);
 	memcpy(big, &r, r.length);
 	ok(send(ends[0], big, sizeof(big), 0) == (ssize_t)sizeof(big) &&
-	    channel_read(ends[1], &in, NULL, NULL) == -1 && errno == EBADMSG,
+		channel_read(ends[1], &in, NULL, NULL) == -1 &&
+		errno == EBADMSG,
 	    "a packet that is too long for any record");
 	(void)close(ends[0]);
 	(void)close(ends[1]);

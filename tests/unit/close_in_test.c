@@ -6,176 +6,14 @@
  * To be built without sanitizers: they need what a front may not do.
  */
 
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
-
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "channel.h"
-#include "front.h"
-#include "tap.h"
-
-#define NUMBERS 520     /* more than any kernel has */
-#define X32 0x40000000L /* of x86-64: the same calls by another number */
-#define NO_NUMBER -1L   /* it is about more than one call */
-#define NOBODY 65534
-#define EXIT_DONE 10    /* it came back, or it failed in its own way */
-#define EXIT_EPERM 11
-
-enum fate { DEADLY, ALLOWED, REFUSED, STRANGE };
-
-static const char *const fate_names[] = {"deadly", "allowed", "refused",
-    "something else"};
-
-/* Every name that the manual may use. */
-static const struct {
-	const char *name;
-	long number;
-} names[] = {
-	/* clang-format off */
-	{ "read", SYS_read }, { "write", SYS_write },
-	{ "sendmsg", SYS_sendmsg }, { "recvmsg", SYS_recvmsg },
-	{ "pread64", SYS_pread64 }, { "fstat", SYS_fstat },
-#ifdef SYS_poll
-	{ "poll", SYS_poll },
-#else
-	{ "poll", SYS_ppoll },
-#endif
-	{ "close", SYS_close }, { "shutdown", SYS_shutdown },
-	{ "clock_gettime", SYS_clock_gettime }, { "brk", SYS_brk },
-	{ "mmap", SYS_mmap }, { "munmap", SYS_munmap },
-	{ "mremap", SYS_mremap }, { "getpid", SYS_getpid },
-	{ "getrandom", SYS_getrandom }, { "rt_sigreturn", SYS_rt_sigreturn },
-	{ "restart_syscall", SYS_restart_syscall }, { "exit", SYS_exit },
-	{ "exit_group", SYS_exit_group }, { "fcntl", SYS_fcntl },
-	{ "flock", SYS_flock }, { "ftruncate", SYS_ftruncate },
-	{ "lseek", SYS_lseek }, { "ioctl", SYS_ioctl },
-	{ "madvise", SYS_madvise }, { "openat", SYS_openat },
-	{ "newfstatat", SYS_newfstatat },
-	/* clang-format on */
-};
-
-static char folder[] = "/tmp/pop3d-closed.XXXXXX", cage[64], box[64];
-static enum fate manual[NUMBERS];
-static int ends[2];             /* the channel: ours, the front's */
-
-static void
-manual_line(const char *line, enum fate fate)
-{
-	char name[64];
-	size_t i;
-
-	if (sscanf(line, ".It Ic %63s", name) != 1)
-		return;
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strcmp(names[i].name, name) != 0)
-			continue;
-		if (fate == STRANGE || manual[names[i].number] != DEADLY)
-			break;
-		manual[names[i].number] = fate;
-		return;
-	}
-	ok(0, "the manual names %s once, in its place", name);
-}
-
-/* The manual's list, in manual[]. */
-static bool
-manual_read(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	enum fate fate = STRANGE;
-	bool within = false;
-	char line[512];
-
-	if (f == NULL)
-		return false;
-	while (fgets(line, sizeof(line), f) != NULL) {
-		if (strncmp(line, ".Sh ", 4) == 0)
-			within = strcmp(line, ".Sh SYSTEM CALLS\n") == 0;
-		if (!within)
-			continue;
-		if (strcmp(line, ".Ss Allowed\n") == 0)
-			fate = ALLOWED;
-		else if (strcmp(line, ".Ss Refused\n") == 0)
-			fate = REFUSED;
-		manual_line(line, fate);
-	}
-	(void)fclose(f);
-	return fate != STRANGE;
-}
-
-/* Become a closed front, with the channel's one end. */
-static void
-close_in(void)
-{
-	struct front_args args;
-
-	memset(&args, 0, sizeof(args));
-	args.channel = ends[1];
-	args.root = geteuid() == 0;
-	args.uid = NOBODY;
-	args.gid = NOBODY;
-	args.cage = cage;
-	(void)signal(SIGALRM, SIG_DFL);
-	(void)alarm(10);
-	if (front_close_in(&args) == -1)
-		_exit(99);
-}
-
-/* What becomes of a child that runs this in a closed front. */
-static enum fate
-fate_of(void (*run)(long, long), long number, long argument)
-{
-	int status = 0;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid == -1)
-		exit(99);
-	if (pid == 0) {
-		int null = open("/dev/null", O_RDWR);
-
-		if (dup2(null, 0) == -1 || dup2(null, 1) == -1)
-			_exit(99);
-		close_in();
-		run(number, argument);
-		_exit(EXIT_DONE);
-	}
-	if (waitpid(pid, &status, 0) != pid)
-		return STRANGE;
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-		return DEADLY;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_EPERM)
-		return REFUSED;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_DONE)
-		return ALLOWED;
-	/* They never come back. */
-	if (number == SYS_exit || number == SYS_exit_group)
-		return WIFEXITED(status) && WEXITSTATUS(status) != 99 ?
-		    ALLOWED : STRANGE;
-	if (number == SYS_rt_sigreturn)
-		return WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV ?
-		    ALLOWED : STRANGE;
-	return STRANGE;
-}
+#include "close_in_world.h"
 
 static void
 run_number(long number, long argument)
 {
 	if (syscall(number, argument, argument, argument, argument, argument,
-	    argument) == -1 && errno == EPERM)
+		argument) == -1 &&
+	    errno == EPERM)
 		_exit(EXIT_EPERM);
 }
 
@@ -219,8 +57,8 @@ test_numbers(long argument, const char *who)
 static void
 test_numbers_beyond(const char *who)
 {
-	static const long beyond[] = {1024, 65536, 0x7fffffff, 0x80000000L,
-	    0xffffffffL, -1};
+	static const long beyond[] = {
+	    1024, 65536, 0x7fffffff, 0x80000000L, 0xffffffffL, -1};
 	long number;
 	size_t i;
 	int bad = 0;
@@ -252,7 +90,9 @@ run_int80(long number, long argument)
 {
 	long result;
 
-	__asm__ volatile("int $0x80" : "=a"(result)
+	__asm__ volatile(
+	    "int $0x80"
+	    : "=a"(result)
 	    : "a"(number), "b"(argument), "c"(argument), "d"(argument)
 	    : "memory", "r8", "r9", "r10", "r11");
 	_exit(EXIT_DONE);
@@ -322,52 +162,85 @@ try_run(long what, int fd)
 	char path[64];
 
 	switch (what) {
-	case 0: return syscall(SYS_write, fd, text, 4);
-	case 1: return syscall(SYS_pwrite64, fd, text, 4, 0);
-	case 2: return syscall(SYS_writev, fd, &iov, 1);
-	case 3: return syscall(SYS_ftruncate, fd, 0);
-	case 4: return syscall(SYS_flock, fd, LOCK_SH | LOCK_NB);
-	case 5: return syscall(SYS_flock, fd, LOCK_EX | LOCK_NB);
-	case 6: return try_lock(fd, F_SETLK, F_RDLCK);
-	case 7: return try_lock(fd, F_SETLKW, F_RDLCK);
-	case 8: return try_lock(fd, F_OFD_SETLK, F_RDLCK);
-	case 9: return syscall(SYS_fcntl, fd, F_SETFL, O_NONBLOCK);
-	case 10: return syscall(SYS_fcntl, fd, F_SETLEASE, F_RDLCK);
-	case 11: return syscall(SYS_fcntl, fd, F_NOTIFY, 1);
-	case 12: return syscall(SYS_fcntl, fd, F_DUPFD, 0);
-	case 13: return syscall(SYS_fchmod, fd, 0777);
-	case 14: return syscall(SYS_fallocate, fd, 0, 0, 100);
+	case 0:
+		return syscall(SYS_write, fd, text, 4);
+	case 1:
+		return syscall(SYS_pwrite64, fd, text, 4, 0);
+	case 2:
+		return syscall(SYS_writev, fd, &iov, 1);
+	case 3:
+		return syscall(SYS_ftruncate, fd, 0);
+	case 4:
+		return syscall(SYS_flock, fd, LOCK_SH | LOCK_NB);
+	case 5:
+		return syscall(SYS_flock, fd, LOCK_EX | LOCK_NB);
+	case 6:
+		return try_lock(fd, F_SETLK, F_RDLCK);
+	case 7:
+		return try_lock(fd, F_SETLKW, F_RDLCK);
+	case 8:
+		return try_lock(fd, F_OFD_SETLK, F_RDLCK);
+	case 9:
+		return syscall(SYS_fcntl, fd, F_SETFL, O_NONBLOCK);
+	case 10:
+		return syscall(SYS_fcntl, fd, F_SETLEASE, F_RDLCK);
+	case 11:
+		return syscall(SYS_fcntl, fd, F_NOTIFY, 1);
+	case 12:
+		return syscall(SYS_fcntl, fd, F_DUPFD, 0);
+	case 13:
+		return syscall(SYS_fchmod, fd, 0777);
+	case 14:
+		return syscall(SYS_fallocate, fd, 0, 0, 100);
 	case 15:
 		text_cut(path, sizeof(path), "/proc/self/fd/%d", fd);
 		return try_open(path, O_RDWR);
-	case 16: return try_open("x", O_WRONLY | O_CREAT);
-	case 17: return try_open("/", O_RDONLY);
-	case 18: return try_map(fd, PROT_READ | PROT_WRITE, MAP_SHARED);
-	case 19: return try_map(fd, PROT_READ | PROT_EXEC, MAP_PRIVATE);
-	case 20: return try_map(-1, PROT_READ | PROT_WRITE | PROT_EXEC,
-	    MAP_PRIVATE | MAP_ANONYMOUS);
-	case 21: return syscall(SYS_mprotect, (long)text & ~4095L, 4096,
-	    PROT_READ | PROT_EXEC);
-	case 22: return syscall(SYS_execve, "/bin/sh", NULL, NULL);
-	case 23: return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-	case 24: return syscall(SYS_socket, AF_INET, SOCK_STREAM, 0);
-	case 25: return syscall(SYS_kill, getppid(), 0);
-	case 26: return syscall(SYS_ptrace, 16, getppid(), 0, 0);
-	case 27: return syscall(SYS_unlinkat, AT_FDCWD, "x", 0);
-	case 28: return syscall(SYS_setuid, 0);
-	case 29: return syscall(SYS_chroot, ".");
-	case 30: return syscall(SYS_prctl, 4, 1, 0, 0, 0);
-	case 31: return syscall(SYS_memfd_create, "x", 0);
-	case 32: return syscall(SYS_ioctl, 0, 0x5412, text);
-	default: return syscall(SYS_lseek, fd, 0, SEEK_END);
+	case 16:
+		return try_open("x", O_WRONLY | O_CREAT);
+	case 17:
+		return try_open("/", O_RDONLY);
+	case 18:
+		return try_map(fd, PROT_READ | PROT_WRITE, MAP_SHARED);
+	case 19:
+		return try_map(fd, PROT_READ | PROT_EXEC, MAP_PRIVATE);
+	case 20:
+		return try_map(-1, PROT_READ | PROT_WRITE | PROT_EXEC,
+		    MAP_PRIVATE | MAP_ANONYMOUS);
+	case 21:
+		return syscall(SYS_mprotect, (long)text & ~4095L, 4096,
+		    PROT_READ | PROT_EXEC);
+	case 22:
+		return syscall(SYS_execve, "/bin/sh", NULL, NULL);
+	case 23:
+		return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	case 24:
+		return syscall(SYS_socket, AF_INET, SOCK_STREAM, 0);
+	case 25:
+		return syscall(SYS_kill, getppid(), 0);
+	case 26:
+		return syscall(SYS_ptrace, 16, getppid(), 0, 0);
+	case 27:
+		return syscall(SYS_unlinkat, AT_FDCWD, "x", 0);
+	case 28:
+		return syscall(SYS_setuid, 0);
+	case 29:
+		return syscall(SYS_chroot, ".");
+	case 30:
+		return syscall(SYS_prctl, 4, 1, 0, 0, 0);
+	case 31:
+		return syscall(SYS_memfd_create, "x", 0);
+	case 32:
+		return syscall(SYS_ioctl, 0, 0x5412, text);
+	default:
+		return syscall(SYS_lseek, fd, 0, SEEK_END);
 	}
 }
 
 static const struct {
 	const char *name;
-	enum fate fate;         /* ALLOWED: the call, but it must fail */
+	enum fate fate; /* ALLOWED: the call, but it must fail */
 } tries[] = {
-	/* clang-format off */
+    /* clang-format off */
 	{ "write", ALLOWED }, { "pwrite64", DEADLY }, { "writev", DEADLY },
 	{ "ftruncate", REFUSED }, { "flock shared", REFUSED },
 	{ "flock", REFUSED }, { "F_SETLK", REFUSED }, { "F_SETLKW", REFUSED },
@@ -384,7 +257,7 @@ static const struct {
 	{ "chroot", DEADLY }, { "being dumpable", DEADLY },
 	{ "memfd_create", DEADLY }, { "TIOCSTI", REFUSED },
 	{ "lseek", REFUSED },
-	/* clang-format on */
+    /* clang-format on */
 };
 
 static void
@@ -423,8 +296,8 @@ box_send(void)
 	int fd = open(box, O_RDONLY | O_CLOEXEC);
 
 	memset(&r, 0, sizeof(r));
-	if (fd == -1 || channel_write(ends[0], &r, CH_PASSWORD + 1, &fd, 1) ==
-	    -1)
+	if (fd == -1 ||
+	    channel_write(ends[0], &r, CH_PASSWORD + 1, &fd, 1) == -1)
 		exit(99);
 	(void)close(fd);
 }
@@ -451,8 +324,8 @@ run_send(long number, long count)
 
 	(void)number;
 	memset(&r, 0, sizeof(r));
-	if (channel_write(CHANNEL_FD, &r, CH_TRACE, descriptors,
-	    (size_t)count) == -1)
+	if (channel_write(
+		CHANNEL_FD, &r, CH_TRACE, descriptors, (size_t)count) == -1)
 		_exit(97);
 }
 
@@ -481,7 +354,7 @@ test_send(const char *who)
 		(void)fate_of(run_send, NO_NUMBER, count);
 		result = channel_read(ends[0], &r, NULL, NULL);
 		ok(result == -1 && errno == EBADMSG &&
-		    descriptors_count() == before,
+			descriptors_count() == before,
 		    "%ld descriptors sent to the back, %s: they never arrive",
 		    count, who);
 	}
@@ -500,33 +373,49 @@ test_all(const char *who)
 	test_send(who);
 }
 
+static void
+folder_remove(void)
+{
+	(void)unlink(box);
+	(void)rmdir(cage);
+	(void)rmdir(folder);
+}
+
+/* A process that is root still, for when we are not: removes the folder. */
+static void
+cleaner_start(void)
+{
+	int hold[2];
+	char end;
+
+	if (pipe2(hold, O_CLOEXEC) == -1)
+		exit(99);
+	if (fork() == 0) {
+		(void)close(hold[1]);
+		(void)close(STDOUT_FILENO);
+		(void)close(STDERR_FILENO);
+		if (read(hold[0], &end, 1) <= 0)
+			folder_remove();
+		_exit(0);
+	}
+	(void)close(hold[0]);
+}
+
 /* The same as a plain user; the test itself becomes one. */
 static void
 test_user(void)
 {
 	if (geteuid() != 0) {
 		test_all("as a user");
+		folder_remove();
 		return;
 	}
 	test_all("as root");
+	cleaner_start();
 	if (chown(box, NOBODY, NOBODY) == -1 ||
 	    platform_become(NOBODY, NOBODY, NULL, 0) == -1)
 		exit(99);
 	test_all("as a user");
-}
-
-/* Beside the test's own folder, or the current one. */
-static bool
-manual_find(const char *program)
-{
-	const char *slash = strrchr(program, '/');
-	char path[4096];
-
-	if (slash != NULL && text_print(path, sizeof(path),
-	    "%.*s/../../man/pop3d.8", (int)(slash - program), program) == 0 &&
-	    manual_read(path))
-		return true;
-	return manual_read("man/pop3d.8");
 }
 
 int
@@ -546,10 +435,5 @@ main(int argc, char **argv)
 		return 99;
 	(void)close(fd);
 	test_user();
-	if (geteuid() == getuid() && access(folder, W_OK) == 0) {
-		(void)unlink(box);
-		(void)rmdir(cage);
-		(void)rmdir(folder);
-	}
 	return tap_end();
 }

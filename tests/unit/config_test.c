@@ -23,8 +23,7 @@ file_put(const char *text, size_t length)
 {
 	FILE *f = fopen(file, "w");
 
-	if (f == NULL || fwrite(text, 1, length, f) != length ||
-	    fclose(f) != 0)
+	if (f == NULL || fwrite(text, 1, length, f) != length || fclose(f) != 0)
 		exit(99);
 }
 
@@ -32,13 +31,14 @@ file_put(const char *text, size_t length)
 static void
 config_text(const struct config *c, char *dst, size_t size)
 {
-	text_cut(dst, size, "%s|%d|%zu|%s|%d|%llu|%s|%s|%u|%llu|%s|%llu|%llu|"
-	    "%llu|%llu|%llu|%s|%s|%s|%d|%d|%s|%d", c->mailbox, (int)c->auth[0],
-	    c->auth_count, c->passwd_file, (int)c->plaintext,
-	    (unsigned long long)c->minimum_uid, c->front_user,
-	    c->state_directory, c->locks, (unsigned long long)c->lock_timeout,
-	    c->mail_group, (unsigned long long)c->journal_size,
-	    (unsigned long long)c->timeout,
+	text_cut(dst, size,
+	    "%s|%d|%zu|%s|%d|%llu|%s|%s|%u|%llu|%s|%llu|%llu|"
+	    "%llu|%llu|%llu|%s|%s|%s|%d|%d|%s|%d",
+	    c->mailbox, (int)c->auth[0], c->auth_count, c->passwd_file,
+	    (int)c->plaintext, (unsigned long long)c->minimum_uid,
+	    c->front_user, c->state_directory, c->locks,
+	    (unsigned long long)c->lock_timeout, c->mail_group,
+	    (unsigned long long)c->journal_size, (unsigned long long)c->timeout,
 	    (unsigned long long)c->login_timeout,
 	    (unsigned long long)c->login_tries,
 	    (unsigned long long)c->login_delay_failed, c->greeting, c->listen,
@@ -52,22 +52,25 @@ test_defaults(void)
 	struct config c;
 
 	ok(config_init(&c) == 0 && strcmp(c.file, "") == 0 &&
-	    strcmp(c.mailbox, "mbox:/var/mail/%u") == 0 &&
-	    c.auth_count == 1 && c.auth[0] == AUTH_UNIX &&
-	    strcmp(c.passwd_file, "") == 0 && c.plaintext == PLAINTEXT_LOCAL,
+		strcmp(c.mailbox, "mbox:/var/mail/%u") == 0 &&
+		c.auth_count == 1 && c.auth[0] == AUTH_UNIX &&
+		strcmp(c.passwd_file, "") == 0 &&
+		c.plaintext == PLAINTEXT_LOCAL,
 	    "defaults: mailbox and logins");
 	ok(c.minimum_uid == 1 && strcmp(c.front_user, "") == 0 &&
-	    strcmp(c.state_directory, "/var/lib/pop3d") == 0 &&
-	    c.locks == (LOCK_FCNTL | LOCK_DOTLOCK) && c.lock_timeout == 30 &&
-	    strcmp(c.mail_group, "mail") == 0 && c.journal_size == 8U << 20,
+		strcmp(c.state_directory, "/var/lib/pop3d") == 0 &&
+		c.locks == (LOCK_FCNTL | LOCK_DOTLOCK) &&
+		c.lock_timeout == 30 && strcmp(c.mail_group, "mail") == 0 &&
+		c.journal_size == 8U << 20,
 	    "defaults: privileges and locks");
 	ok(c.timeout == 600 && c.login_timeout == 60 && c.login_tries == 3 &&
-	    c.login_delay_failed == 2 && strcmp(c.greeting, "") == 0,
+		c.login_delay_failed == 2 && strcmp(c.greeting, "") == 0,
 	    "defaults: times");
 	ok(strcmp(c.listen, "*:110") == 0 &&
-	    strcmp(c.pid_file, "/run/pop3d.pid") == 0 && !c.statistics &&
-	    !c.debug && strcmp(c.trace_file, "") == 0 &&
-	    c.syslog_facility == LOG_MAIL, "defaults: the rest");
+		strcmp(c.pid_file, "/run/pop3d.pid") == 0 && !c.statistics &&
+		!c.debug && strcmp(c.trace_file, "") == 0 &&
+		c.syslog_facility == LOG_MAIL,
+	    "defaults: the rest");
 	config_free(&c);
 	config_free(&c);
 	ok(c.mailbox == NULL, "config_free: nothing is left, twice is nothing");
@@ -75,7 +78,7 @@ test_defaults(void)
 
 /* Right values, and what they become in config_text(). */
 static const char *const right[] = {
-	/* clang-format off */
+    /* clang-format off */
 	"mailbox=maildir:~/Maildir", "mailbox=auto:/x/%d/%n", "mailbox = mbox:x",
 	"auth=unix", "auth=passwd-file unix", "auth= passwd-file,unix ",
 	"passwd-file=/etc/x", "passwd-file=", "plaintext=never",
@@ -88,14 +91,14 @@ static const char *const right[] = {
 	"greeting=a = b # c", "listen=", "listen=[::1]:1110 127.0.0.1:110",
 	"statistics=yes", "debug=no", "trace-file=/x", "syslog-facility=local7",
 	"syslog-facility=daemon",
-	/* clang-format on */
+    /* clang-format on */
 };
 
 /* Each with what the complaint must name. */
 static const struct {
 	const char *assignment, *names;
 } wrong[] = {
-	/* clang-format off */
+    /* clang-format off */
 	{ "", "is not name = value" },
 	{ "mailbox", "'mailbox' is not name = value" },
 	{ "=x", "unknown name ''" },
@@ -133,7 +136,7 @@ static const struct {
 	{ "debug=", "yes or no" },
 	{ "debug=Yes", "yes or no" },
 	{ "syslog-facility=kern", "syslog facility" },
-	/* clang-format on */
+    /* clang-format on */
 };
 
 static void
@@ -151,18 +154,20 @@ test_assign(void)
 	ok(strcmp(c.greeting, "a = b # c") == 0,
 	    "a value may hold = and, after -o, #");
 	ok(c.auth_count == 2 && c.auth[0] == AUTH_PASSWD_FILE &&
-	    c.auth[1] == AUTH_UNIX, "methods keep their order");
+		c.auth[1] == AUTH_UNIX,
+	    "methods keep their order");
 	config_text(&c, before, sizeof(before));
 	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
 		error[0] = '\0';
 		ok(config_assign(&c, wrong[i].assignment, error) == -1 &&
-		    strstr(error, wrong[i].names) != NULL, "wrong: '%s': %s",
-		    wrong[i].assignment, error);
+			strstr(error, wrong[i].names) != NULL,
+		    "wrong: '%s': %s", wrong[i].assignment, error);
 	}
 	memset(big, 'x', sizeof(big) - 1);
 	ok(config_set(&c, big, "1", error) == -1 && strlen(error) < 300 &&
-	    config_set(&c, "timeout", big, error) == -1 &&
-	    strlen(error) < 300, "a complaint about a long text is short");
+		config_set(&c, "timeout", big, error) == -1 &&
+		strlen(error) < 300,
+	    "a complaint about a long text is short");
 	memcpy(big, "mailbox=q:", 10);
 	ok(config_assign(&c, big, error) == -1, "a long wrong value");
 	memset(big, 'y', sizeof(big) - 1);
@@ -194,24 +199,22 @@ test_paths(void)
 	    getcwd(cwd, sizeof(cwd)) == NULL)
 		exit(99);
 	ok(config_assign(&c, "passwd-file=users", error) == 0 &&
-	    strcmp(c.passwd_file, beside(cwd, "users")) == 0,
+		strcmp(c.passwd_file, beside(cwd, "users")) == 0,
 	    "-o: a path from the current folder");
 	file_put(text, strlen(text));
 	ok(config_load(&c, file, error) == 0 &&
-	    strcmp(c.passwd_file, beside(folder, "users")) == 0,
+		strcmp(c.passwd_file, beside(folder, "users")) == 0,
 	    "file: a path from the file's folder");
 	result = config_assign(&c, "trace-file=trace", error);
-	ok(result == 0 &&
-	    strcmp(c.trace_file, beside(cwd, "trace")) == 0,
-	    "-o after a file: still from the current folder: %s",
-	    c.trace_file);
+	ok(result == 0 && strcmp(c.trace_file, beside(cwd, "trace")) == 0,
+	    "-o after a file: still from the current folder: %s", c.trace_file);
 	text_cut(relative, sizeof(relative), "%s/pop3d.conf", folder + 5);
 	result = config_load(&c, relative, error);
-	ok(result == 0 &&
-	    strcmp(c.passwd_file, beside(folder, "users")) == 0,
+	ok(result == 0 && strcmp(c.passwd_file, beside(folder, "users")) == 0,
 	    "a file that is named by a relative path: %s", c.passwd_file);
 	ok(config_assign(&c, "passwd-file=/abs", error) == 0 &&
-	    strcmp(c.passwd_file, "/abs") == 0, "absolute ones stay");
+		strcmp(c.passwd_file, "/abs") == 0,
+	    "absolute ones stay");
 	config_free(&c);
 }
 
@@ -219,14 +222,14 @@ static void
 test_lines(void)
 {
 	static const char text[] = "# a comment\n"
-	    "\n"
-	    "   \t \r\n"
-	    "timeout = 5m # five\n"
-	    "\tlogin-tries=4\r\n"
-	    "greeting = come#in, 100% #1\n"
-	    "mailbox = mbox:/a = b/%u\n"
-	    "timeout = 6m\n"
-	    "statistics = yes";
+				   "\n"
+				   "   \t \r\n"
+				   "timeout = 5m # five\n"
+				   "\tlogin-tries=4\r\n"
+				   "greeting = come#in, 100% #1\n"
+				   "mailbox = mbox:/a = b/%u\n"
+				   "timeout = 6m\n"
+				   "statistics = yes";
 	struct config c;
 
 	if (config_init(&c) == -1)
@@ -259,8 +262,8 @@ complaint(const char *text, size_t length, const char *want)
 	result = config_load(&c, file, error);
 	text_cut(whole, sizeof(whole), "%s%s", file, want);
 	ok(result == -1 && errno == EINVAL &&
-	    strncmp(error, whole, strlen(whole)) == 0, "complaint: %s",
-	    error);
+		strncmp(error, whole, strlen(whole)) == 0,
+	    "complaint: %s", error);
 	config_free(&c);
 }
 
@@ -292,12 +295,15 @@ test_complaints(void)
 	    "a larger one: %s", error);
 	(void)unlink(file);
 	ok(config_load(&c, file, error) == -1 && errno == ENOENT &&
-	    strstr(error, file) != NULL, "no file: %s", error);
+		strstr(error, file) != NULL,
+	    "no file: %s", error);
 	ok(config_load(&c, folder, error) == -1 && errno == EINVAL &&
-	    strstr(error, folder) != NULL, "a folder: %s", error);
+		strstr(error, folder) != NULL,
+	    "a folder: %s", error);
 	file_put("", 0);
-	ok(chmod(file, 0) == 0 && (geteuid() == 0 ||
-	    (config_load(&c, file, error) == -1 && errno == EACCES)),
+	ok(chmod(file, 0) == 0 &&
+		(geteuid() == 0 ||
+		    (config_load(&c, file, error) == -1 && errno == EACCES)),
 	    "a file that may not be read");
 	text = malloc(70000);
 	if (text == NULL)

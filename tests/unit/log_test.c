@@ -121,13 +121,13 @@ test_lines(void)
 
 	status = capture(run_lines);
 	at = strchr(got, ']');
-	text_cut(pid, sizeof(pid), "%.*s", at == NULL ? 0 :
-	    (int)(at - got + 1), got);
+	text_cut(pid, sizeof(pid), "%.*s", at == NULL ? 0 : (int)(at - got + 1),
+	    got);
 	text_cut(want, sizeof(want),
-	    "%s: one 1\n%s: two x: No such file or directory\n%s: three\n",
-	    pid, pid, pid);
+	    "%s: one 1\n%s: two x: No such file or directory\n%s: three\n", pid,
+	    pid, pid);
 	ok(status == 0 && strncmp(pid, "pop3d[", 6) == 0 &&
-	    strcmp(got, want) == 0,
+		strcmp(got, want) == 0,
 	    "info, warn with errno, warnx; no debug; errno stays");
 	ok(capture(run_debug) == 0 && strstr(got, "]: four %s\n") != NULL,
 	    "debug, when wanted");
@@ -135,14 +135,15 @@ test_lines(void)
 	    "nothing to standard error, when not wanted");
 	status = capture(run_fatal);
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == 1 &&
-	    strstr(got, "]: it is over: Permission denied\n") != NULL,
+		strstr(got, "]: it is over: Permission denied\n") != NULL,
 	    "fatal: a line with errno, exit 1");
 	status = capture(run_fatalx);
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == 1 &&
-	    strstr(got, "]: it is over\n") != NULL,
+		strstr(got, "]: it is over\n") != NULL,
 	    "fatalx: a line, exit 1");
 	ok(capture(run_long) == 0 && strlen(got) < 4096 &&
-	    strstr(got, "x\npop3d[") != NULL && strstr(got, "]: next\n") != NULL,
+		strstr(got, "x\npop3d[") != NULL &&
+		strstr(got, "]: next\n") != NULL,
 	    "a long line is cut, and ends");
 	ok(capture(run_closed) == 0, "no standard error is no end");
 }
@@ -150,7 +151,7 @@ test_lines(void)
 static const struct {
 	const char *name, *want;
 } names[] = {
-	/* clang-format off */
+    /* clang-format off */
 	{ "", "" },
 	{ "demo", "demo" },
 	{ "a.b-c_d+e@example.org", "a.b-c_d+e@example.org" },
@@ -161,7 +162,7 @@ static const struct {
 	{ "gr\xc3\xbc\xc3\x9f", "gr%C3%BC%C3%9F" },
 	{ "%s%n", "%25s%25n" },
 	{ "a/b\\c\"d'e", "a%2Fb%5Cc%22d%27e" },
-	/* clang-format on */
+    /* clang-format on */
 };
 
 static void

@@ -104,7 +104,7 @@ static void
 test_no_mailbox(void)
 {
 	struct mailbox_options options = {.config = &world_config,
-	    .path = "maildir:/x",
+	    .path = "mh:/x",
 	    .state = -1,
 	    .keeper = -1};
 
@@ -131,7 +131,7 @@ test_no_mailbox(void)
 	}
 	ok(mailbox_open(&options, &world_error) == NULL &&
 		world_error.code == CODE_PERMANENT &&
-		strcmp(world_error.log, "no driver for maildir:/x") == 0,
+		strcmp(world_error.log, "no driver for mh:/x") == 0,
 	    "%s", world_error.log);
 	options.path = "mbox:relative";
 	ok(mailbox_open(&options, &world_error) == NULL, "%s", world_error.log);

@@ -16,10 +16,10 @@
 static const struct {
 	const char *text;
 	uint64_t least, most;
-	int error;              /* 0: it is a number */
+	int error; /* 0: it is a number */
 	uint64_t number;
 } numbers[] = {
-	/* clang-format off */
+    /* clang-format off */
 	{ "0", 0, 10, 0, 0 },
 	{ "7", 0, 10, 0, 7 },
 	{ "007", 0, 10, 0, 7 },
@@ -49,7 +49,7 @@ static const struct {
 	{ "000000000000000000000000001", 0, UINT64_MAX, 0, 1 },
 	/* What is no number is none, however long it is. */
 	{ "99999999999999999999999999x", 0, UINT64_MAX, EINVAL, 0 },
-	/* clang-format on */
+    /* clang-format on */
 };
 
 static void
@@ -68,12 +68,15 @@ test_get(void)
 		good = numbers[i].error == 0 ?
 		    result == 0 && number == numbers[i].number :
 		    result == -1 && errno == numbers[i].error &&
-		    number == UNTOUCHED;
+			number == UNTOUCHED;
 		ok(good, "number_get: '%s'", numbers[i].text);
 	}
 	ok(number_get("12345", 3, 0, 1000, &number) == 0 && number == 123,
 	    "only so many octets are read");
-	ok(number_get("1\0" "2", 3, 0, 1000, &number) == -1 && errno == EINVAL,
+	ok(number_get("1\0"
+		      "2",
+	       3, 0, 1000, &number) == -1 &&
+		errno == EINVAL,
 	    "a NUL within is no digit");
 	ok(number_get("x", 0, 0, 1000, &number) == -1 && errno == EINVAL,
 	    "no octets are no number");
@@ -83,7 +86,8 @@ static const struct {
 	const char *text;
 	int error;
 	uint64_t number;
-} times[] = {
+} times[] =
+    {
 	/* clang-format off */
 	{ "90", 0, 90 }, { "90s", 0, 90 }, { "15m", 0, 900 },
 	{ "2h", 0, 7200 }, { "1d", 0, 86400 }, { "0", 0, 0 },
@@ -94,15 +98,16 @@ static const struct {
 	{ "213503982334602d", ERANGE, 0 },
 	{ "18446744073709551615m", ERANGE, 0 },
 	/* clang-format on */
-}, sizes[] = {
-	/* clang-format off */
+},
+  sizes[] = {
+      /* clang-format off */
 	{ "0", 0, 0 }, { "512", 0, 512 }, { "64K", 0, 65536 },
 	{ "8M", 0, 8388608 }, { "1G", 0, 1073741824 }, { "", EINVAL, 0 },
 	{ "K", EINVAL, 0 }, { "1k", EINVAL, 0 }, { "1KB", EINVAL, 0 },
 	{ "1T", EINVAL, 0 }, { "1.5M", EINVAL, 0 },
 	{ "17179869183G", 0, 18446744072635809792U },
 	{ "17179869184G", ERANGE, 0 },
-	/* clang-format on */
+      /* clang-format on */
 };
 
 static void
@@ -115,15 +120,15 @@ test_units(void)
 	for (i = 0; i < ARRAY_SIZE(times); i++) {
 		result = number_time(times[i].text, &number);
 		ok(times[i].error == 0 ?
-		    result == 0 && number == times[i].number :
-		    result == -1 && errno == times[i].error,
+			result == 0 && number == times[i].number :
+			result == -1 && errno == times[i].error,
 		    "number_time: '%s'", times[i].text);
 	}
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		result = number_size(sizes[i].text, &number);
 		ok(sizes[i].error == 0 ?
-		    result == 0 && number == sizes[i].number :
-		    result == -1 && errno == sizes[i].error,
+			result == 0 && number == sizes[i].number :
+			result == -1 && errno == sizes[i].error,
 		    "number_size: '%s'", sizes[i].text);
 	}
 }
@@ -134,7 +139,8 @@ test_add(void)
 	uint64_t sum = UNTOUCHED;
 
 	ok(number_add(UINT64_MAX, 1, &sum) == -1 && errno == EOVERFLOW &&
-	    sum == UNTOUCHED, "number_add: over");
+		sum == UNTOUCHED,
+	    "number_add: over");
 	ok(number_add(UINT64_MAX, 0, &sum) == 0 && sum == UINT64_MAX,
 	    "number_add: just not");
 	ok(number_add(UINT64_MAX - 5, 5, &sum) == 0 && sum == UINT64_MAX,
@@ -148,18 +154,22 @@ test_text(void)
 	char dst[8] = "1234567";
 
 	ok(text_copy(dst, sizeof(dst), "abcdefgh", 7) == 0 &&
-	    strcmp(dst, "abcdefg") == 0, "text_copy: what just fits");
+		strcmp(dst, "abcdefg") == 0,
+	    "text_copy: what just fits");
 	ok(text_copy(dst, sizeof(dst), "abcdefgh", 8) == -1 &&
-	    errno == ENAMETOOLONG && dst[0] == '\0', "text_copy: too long");
+		errno == ENAMETOOLONG && dst[0] == '\0',
+	    "text_copy: too long");
 	ok(text_copy(dst, sizeof(dst), NULL, 0) == 0 && dst[0] == '\0',
 	    "text_copy: nothing");
 	dst[0] = 'x';
 	ok(text_copy(dst, 0, "a", 1) == -1 && dst[0] == 'x',
 	    "text_copy: no room at all");
 	ok(text_print(dst, sizeof(dst), "%d", 1234567) == 0 &&
-	    strcmp(dst, "1234567") == 0, "text_print: what just fits");
+		strcmp(dst, "1234567") == 0,
+	    "text_print: what just fits");
 	ok(text_print(dst, sizeof(dst), "%d", 12345678) == -1 &&
-	    errno == ENAMETOOLONG, "text_print: too long");
+		errno == ENAMETOOLONG,
+	    "text_print: too long");
 	text_cut(dst, sizeof(dst), "%d", 123456789);
 	ok(strcmp(dst, "1234567") == 0, "text_cut: cut");
 }
@@ -173,8 +183,8 @@ test_files(void)
 
 	ok(fd != -1 && write_full(fd, "0123456789", 10) == 0,
 	    "write_full: a file");
-	ok(pwrite_full(fd, "ab", 2, 4) == 0 &&
-	    pread_full(fd, got, 4, 3) == 4 && memcmp(got, "3ab6", 4) == 0,
+	ok(pwrite_full(fd, "ab", 2, 4) == 0 && pread_full(fd, got, 4, 3) == 4 &&
+		memcmp(got, "3ab6", 4) == 0,
 	    "pwrite_full and pread_full: in the middle");
 	ok(pread_full(fd, got, sizeof(got), 7) == 3,
 	    "pread_full: short only at the end");
@@ -195,9 +205,10 @@ test_files(void)
 	ok(file_read("/dev/zero", 10, &length) == NULL && errno == EINVAL,
 	    "file_read: a device");
 	ok(write_full(-1, "x", 1) == -1 && errno == EBADF &&
-	    read_full(-1, got, 1) == -1 && errno == EBADF, "EBADF is told");
+		read_full(-1, got, 1) == -1 && errno == EBADF,
+	    "EBADF is told");
 	ok(pipe(ends) == 0 && write_full(ends[1], "abc", 3) == 0 &&
-	    close(ends[1]) == 0 && read_full(ends[0], got, 16) == 3,
+		close(ends[1]) == 0 && read_full(ends[0], got, 16) == 3,
 	    "read_full: up to the end of a pipe");
 	(void)close(ends[0]);
 }
@@ -213,6 +224,7 @@ main(void)
 	test_text();
 	test_files();
 	ok(usleep(20000) == 0 && clock_ms() >= then + 20 &&
-	    clock_ms() < then + 60000, "clock_ms counts milliseconds");
+		clock_ms() < then + 60000,
+	    "clock_ms counts milliseconds");
 	return tap_end();
 }

@@ -204,7 +204,7 @@ scan_test_random(void)
 static void
 scan_test_edges(const char *name, const char *before, const char *envelope)
 {
-	static char text[4 * SCAN_WINDOW_LEAST];
+	static char text[6 * SCAN_WINDOW_LEAST];
 	size_t head = strlen(E "H: x\n\n"), at, n, bad = 0, from;
 
 	for (at = head + strlen(before); at < 2 * SCAN_WINDOW_LEAST + 100;
@@ -216,7 +216,12 @@ scan_test_edges(const char *name, const char *before, const char *envelope)
 		n = at + strlen(envelope);
 		memcpy(text + at, envelope, strlen(envelope));
 		memcpy(text + n, "\ny\n", 3);
-		bad += !scan_agrees(text, n + 3, SCAN_WINDOW_LEAST);
+		n += 3;
+		bad += !scan_agrees(text, n, SCAN_WINDOW_LEAST);
+		/* Once more, with the end far off. */
+		memset(text + n, 'z', SCAN_WINDOW_LEAST);
+		n += SCAN_WINDOW_LEAST;
+		bad += !scan_agrees(text, n, SCAN_WINDOW_LEAST);
 	}
 	ok(bad == 0, "at every offset: %s", name);
 }

@@ -161,7 +161,7 @@ wire_naive_line(
 	size_t i, n = strlen(prefix);
 
 	for (i = 0; i < limit; i++)
-		if (text[i - 1] == '\n' && length - i >= n &&
+		if ((text + i)[-1] == '\n' && length - i >= n &&
 		    memcmp(text + i, prefix, n) == 0)
 			return i;
 	return limit;

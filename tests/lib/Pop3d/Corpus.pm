@@ -188,6 +188,9 @@ sub shapes {
         ['no colon in the header' => "no colon here\nSubject: x\n\nbody\n"],
     );
     my @tame_messages = map { message($_->[1], name => $_->[0], tame => 1) } @tame;
+    # The one empty line ends the header, so none is left to stand behind.
+    push @tame_messages, message($plain->('header, one empty line'),
+        name => 'nothing behind the header', tame => 1, behind => '');
     my @wild_messages = map { message($_->[1], name => $_->[0]) } @wild;
     return (@tame_messages, @wild_messages);
 }

@@ -1,0 +1,461 @@
+/*
+ * line_back.h - a mailbox in memory, and what the front of line_fuzz.c calls
+ * instead of the system and of the channel: a client that is slow or not, and
+ * a back that answers at once.
+ */
+
+#ifndef LINE_BACK_H
+#define LINE_BACK_H
+
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "front/session.h"
+#include "wire.h"
+
+#define MUST(condition) \
+	do { \
+		if (!(condition)) \
+			abort(); \
+	} while (0)
+
+#define MESSAGES 7
+#define BROKEN 5 /* this one is not what the view says */
+#define BIG 20000
+#define BLOCKS_MAX 64 /* pieces of memory that a session takes */
+#define HEAD offsetof(struct record, u)
+
+/* What the first octet says. */
+enum {
+	WITH_A = 1,
+	NO_PLAINTEXT = 2,
+	TRACED = 4,
+	A_PIPE = 8, /* the connection is no socket */
+	SLOW = 16,  /* it takes little at once, or nothing yet */
+	READ_ONLY = 32,
+	REFUSED = 64, /* logins are */
+	CHANGED = 128 /* another program changes the mailbox */
+};
+
+struct text {
+	char *octets;
+	size_t length, size;
+};
+
+/* The mailbox, made once. */
+static struct {
+	int file, view[2]; /* the view; one with another time */
+	size_t view_size;
+	struct text texts[MESSAGES]; /* as they are on the wire, with dots */
+	size_t header[MESSAGES];     /* octets of them before the body */
+	uint64_t octets[MESSAGES];
+	size_t lengths[CHANNEL_TYPES]; /* of records */
+} box;
+
+/* One session. */
+static struct {
+	const uint8_t *in;
+	size_t left, piece;
+	unsigned how, seed, turn, logins;
+	struct text out;
+	struct record answer;
+	bool asked;
+	uint32_t said; /* END's why */
+	bool ended;
+	uint8_t deleted; /* what MARK said */
+	void *blocks[BLOCKS_MAX];
+	size_t block_count;
+	jmp_buf over;
+} run;
+
+static void
+text_add(struct text *t, const void *octets, size_t length)
+{
+	if (t->size - t->length < length) {
+		t->size = 2 * (t->length + length) + 1024;
+		t->octets = realloc(t->octets, t->size);
+		MUST(t->octets != NULL);
+	}
+	memcpy(t->octets + t->length, octets, length);
+	t->length += length;
+}
+
+/* What the front calls, instead of the system and the channel */
+
+static void *
+fuzz_keep(void *block)
+{
+	MUST(block != NULL && run.block_count < BLOCKS_MAX);
+	run.blocks[run.block_count++] = block;
+	return block;
+}
+
+static void *
+fuzz_calloc(size_t count, size_t size)
+{
+	return fuzz_keep(calloc(count, size));
+}
+
+static void *
+fuzz_malloc(size_t size)
+{
+	return fuzz_keep(malloc(size));
+}
+
+static void *
+fuzz_mmap(void *at, size_t size, int protection, int flags, int fd, long offset)
+{
+	(void)at;
+	(void)flags;
+	(void)offset;
+	MUST(fd == -1 && (protection & PROT_EXEC) == 0);
+	return fuzz_keep(calloc(1, size));
+}
+
+static int
+fuzz_munmap(void *block, size_t size)
+{
+	size_t i;
+
+	(void)size;
+	for (i = 0; i < run.block_count; i++) {
+		if (run.blocks[i] != block)
+			continue;
+		free(block);
+		run.blocks[i] = run.blocks[--run.block_count];
+		return 0;
+	}
+	abort();
+}
+
+/* One thing of every so many, by the seed. */
+static bool
+fuzz_chance(unsigned every)
+{
+	run.seed = run.seed * 1103515245U + 12345U;
+	return (run.seed >> 16) % every == 0;
+}
+
+static int
+fuzz_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	MUST(count == 2 && timeout >= 0);
+	fds[0].revents = fds[1].revents = 0;
+	/* Idle for a moment, but never to the end of its time. */
+	if (fds[0].fd == STDIN_FILENO && timeout == BUSY_MS && fuzz_chance(3))
+		return 0;
+	if (fuzz_chance(16)) {
+		errno = EINTR;
+		return -1;
+	}
+	fds[0].revents = fds[0].events;
+	return 1;
+}
+
+static ssize_t
+fuzz_read(int fd, void *dst, size_t size)
+{
+	size_t n = run.left < run.piece ? run.left : run.piece;
+
+	MUST(fd == STDIN_FILENO && size > 0);
+	if (n > size)
+		n = size;
+	if (n > 0)
+		memcpy(dst, run.in, n);
+	run.in += n;
+	run.left -= n;
+	return (ssize_t)n;
+}
+
+static ssize_t
+fuzz_take(const void *octets, size_t length)
+{
+	MUST(length > 0 && !run.ended);
+	if ((run.how & SLOW) != 0) {
+		if (fuzz_chance(4)) {
+			errno = fuzz_chance(2) ? EAGAIN : EINTR;
+			return -1;
+		}
+		if (fuzz_chance(2))
+			length = 1 + length / 3;
+	}
+	text_add(&run.out, octets, length);
+	return (ssize_t)length;
+}
+
+static ssize_t
+fuzz_write(int fd, const void *octets, size_t length)
+{
+	MUST(fd == STDOUT_FILENO && length <= PIPE_BUF);
+	return fuzz_take(octets, length);
+}
+
+static ssize_t
+fuzz_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	MUST(fd == STDOUT_FILENO && message->msg_iovlen == 1 &&
+	    message->msg_controllen == 0 && (flags & MSG_NOSIGNAL) != 0);
+	if ((run.how & A_PIPE) != 0) {
+		errno = ENOTSOCK;
+		return -1;
+	}
+	return fuzz_take(message->msg_iov->iov_base, message->msg_iov->iov_len);
+}
+
+static int
+fuzz_close(int fd)
+{
+	MUST(fd >= 0);
+	return 0;
+}
+
+static int
+fuzz_shutdown(int fd, int how)
+{
+	(void)how;
+	MUST(fd == STDOUT_FILENO);
+	errno = ENOTSOCK;
+	return -1;
+}
+
+_Noreturn static void
+fuzz_exit(int status)
+{
+	MUST(status == 0 && run.ended);
+	longjmp(run.over, 1);
+}
+
+static int
+fuzz_close_in(const struct front_args *args)
+{
+	(void)args;
+	return 0;
+}
+
+static void
+answer_login(struct ch_login *login)
+{
+	if ((run.how & REFUSED) != 0) {
+		login->code = 1 + run.turn++ % (CODE_LIMIT - 1);
+		login->last = ++run.logins >= 3;
+		text_cut(login->text, sizeof(login->text), "no");
+		return;
+	}
+	login->descriptors = 2;
+	login->view_size = box.view_size;
+	login->read_only = (run.how & READ_ONLY) != 0;
+}
+
+static void
+answer_make(const struct record *record, uint32_t type)
+{
+	uint32_t removed = 0, i;
+
+	memset(&run.answer, 0, sizeof(run.answer));
+	run.answer.type = type + 1;
+	run.answer.length = (uint32_t)box.lengths[type + 1];
+	run.asked = true;
+	if (type == CH_LOOK) {
+		MUST(record->u.range.first < MESSAGES &&
+		    record->u.range.count == 1);
+		run.answer.u.result.code = CODE_CHANGED;
+	} else if (type == CH_UPDATE) {
+		for (i = 0; i < MESSAGES; i++)
+			removed += run.deleted >> i & 1;
+		run.answer.u.updated.removed = removed;
+		run.answer.u.updated.left = MESSAGES - removed;
+	} else {
+		MUST(type == CH_PASSWORD || type == CH_EXTERNAL);
+		answer_login(&run.answer.u.login);
+	}
+}
+
+static int
+fuzz_channel_write(int fd, struct record *record, uint32_t type,
+    const int *descriptors, size_t count)
+{
+	MUST(fd == CHANNEL_FD && descriptors == NULL && count == 0);
+	MUST(!run.asked && !run.ended && type < CHANNEL_TYPES);
+	record->type = type;
+	record->length = (uint32_t)box.lengths[type];
+	/* The front never sends what the back would not take. */
+	MUST(channel_check(record, record->length) == 0);
+	if (type == CH_END) {
+		run.ended = true;
+		run.said = record->u.end.why;
+	} else if (type == CH_MARK) {
+		MUST(record->u.mark.first == 0);
+		run.deleted = record->u.mark.deleted[0];
+	} else if (type == CH_TRACE) {
+		MUST((run.how & TRACED) != 0);
+	} else
+		answer_make(record, type);
+	return 0;
+}
+
+static int
+fuzz_channel_read(
+    int fd, struct record *record, int *descriptors, size_t *count)
+{
+	MUST(fd == CHANNEL_FD && run.asked);
+	run.asked = false;
+	memcpy(record, &run.answer, run.answer.length);
+	if (descriptors != NULL) {
+		*count = run.answer.u.login.descriptors;
+		descriptors[0] = box.view[(run.how & CHANGED) != 0];
+		descriptors[1] = box.file;
+	}
+	return 1;
+}
+
+/* The mailbox */
+
+/* The wire form, the slow and plain way. */
+static void
+wire_plain(struct text *t, const char *text, size_t length)
+{
+	char last = '\n';
+	size_t i;
+
+	for (i = 0; i < length; i++) {
+		if (last == '\n' && text[i] == '.')
+			text_add(t, ".", 1);
+		if (text[i] == '\n' && last != '\r')
+			text_add(t, "\r", 1);
+		text_add(t, text + i, 1);
+		last = text[i];
+	}
+	if (last != '\n')
+		text_add(t, "\r\n", 2);
+}
+
+static void
+box_message(struct text *mbox, struct view_message *m, uint32_t i,
+    const char *text, size_t length)
+{
+	static const char envelope[] = "From a Thu Jan  1 00:00:00 2026\n";
+	struct wire_count count;
+	struct text header = {NULL, 0, 0};
+	size_t body;
+
+	for (body = 1; body < length; body++) {
+		if (text[body] == '\n' && text[body - 1] == '\n')
+			break;
+	}
+	body = body < length ? body + 1 : length;
+	m->place = mbox->length;
+	m->envelope = (uint16_t)strlen(envelope);
+	m->length = length;
+	m->body = body;
+	m->digest[0] = (uint8_t)i;
+	text_add(mbox, envelope, strlen(envelope));
+	text_add(mbox, text, length);
+	m->check = view_check(mbox->octets + m->place, view_check_length(m));
+	if (i == BROKEN)
+		m->check++;
+	if (i + 1 < MESSAGES)
+		text_add(mbox, "\n", 1);
+	wire_count_init(&count);
+	wire_count_put(&count, text, length);
+	m->octets = wire_count_end(&count);
+	box.octets[i] = m->octets;
+	wire_plain(&box.texts[i], text, length);
+	wire_plain(&header, text, body);
+	box.header[i] = header.length;
+	free(header.octets);
+}
+
+static int
+box_file(const void *octets, size_t length)
+{
+	int fd = memfd_create("box", 0);
+
+	MUST(fd != -1 && write_full(fd, octets, length) == 0);
+	return fd;
+}
+
+static void
+box_view(const struct text *mbox, struct view_message *messages)
+{
+	struct {
+		struct view_head head;
+		struct view_message messages[MESSAGES];
+	} v;
+	struct stat st;
+	uint32_t i;
+
+	memset(&v, 0, sizeof(v));
+	MUST(fstat(box.file, &st) == 0);
+	v.head.magic = VIEW_MAGIC;
+	v.head.format = VIEW_MBOX;
+	v.head.count = MESSAGES;
+	for (i = 0; i < MESSAGES; i++)
+		v.head.octets += messages[i].octets;
+	v.head.stamp.size = mbox->length;
+	v.head.stamp.device = st.st_dev;
+	v.head.stamp.inode = st.st_ino;
+	v.head.stamp.mtime_s = st.st_mtim.tv_sec;
+	v.head.stamp.mtime_ns = st.st_mtim.tv_nsec;
+	v.head.stamp.ctime_s = st.st_ctim.tv_sec;
+	v.head.stamp.ctime_ns = st.st_ctim.tv_nsec;
+	memcpy(v.messages, messages, sizeof(v.messages));
+	box.view_size = sizeof(v);
+	box.view[0] = box_file(&v, sizeof(v));
+	v.head.stamp.mtime_s--;
+	box.view[1] = box_file(&v, sizeof(v));
+}
+
+static void
+box_init(void)
+{
+	static const char plain[] = "Subject: a\n\n.dot\n..two\nline\n";
+	static const char bare[] = "Subject: no body\n";
+	static const char odd[] = "X: y\r\n\r\n\r.\rx\0y\xff\n.\n.end";
+	static char big[BIG];
+	struct view_message messages[MESSAGES];
+	struct text mbox = {NULL, 0, 0};
+	struct record r;
+	uint32_t type;
+	size_t i;
+
+	memset(messages, 0, sizeof(messages));
+	memset(big, 'x', sizeof(big));
+	memcpy(big, "Subject: big\n\n", 14);
+	for (i = 100; i < 12000; i += 17)
+		memcpy(big + i, "\n.\n\n", 4);
+	box_message(&mbox, &messages[0], 0, plain, sizeof(plain) - 1);
+	box_message(&mbox, &messages[1], 1, bare, sizeof(bare) - 1);
+	box_message(&mbox, &messages[2], 2, big, sizeof(big));
+	box_message(&mbox, &messages[3], 3, "", 0);
+	box_message(&mbox, &messages[4], 4, "\nx\n", 3);
+	box_message(&mbox, &messages[5], BROKEN, plain, sizeof(plain) - 1);
+	box_message(&mbox, &messages[6], 6, odd, sizeof(odd) - 1);
+	box.file = box_file(mbox.octets, mbox.length);
+	box_view(&mbox, messages);
+	free(mbox.octets);
+	memset(&r, 0, sizeof(r));
+	for (type = 0; type < CHANNEL_TYPES; type++) {
+		for (i = HEAD; i <= sizeof(r); i++) {
+			r.type = type;
+			r.length = (uint32_t)i;
+			if (channel_check(&r, i) == 0)
+				box.lengths[type] = i;
+		}
+	}
+}
+
+#endif
