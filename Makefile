@@ -108,6 +108,10 @@ install: all
 	$(INSTALL) -m 644 README LICENSE $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 644 etc/* $(DESTDIR)$(DOCDIR)/examples
 
+# Every fault at every point, and that planted ones are found: 20 minutes.
+faults: all need-test
+	$(Q)FAULTS=full prove tests/faults/*.t
+
 # What install made; never the state-directory, which may hold journals.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/pop3d \
@@ -149,6 +153,6 @@ clean:
 
 -include $(shell find $(BUILD)/obj build/asan build/unit -name '*.d' 2>/dev/null)
 
-.PHONY: all run test unit install uninstall lint analyze fuzz coverage bench \
+.PHONY: all run test unit install uninstall lint analyze fuzz faults coverage bench \
 	dist clean
 .DELETE_ON_ERROR:

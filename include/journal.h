@@ -21,7 +21,11 @@ struct journal_range {
 	uint64_t length;
 };
 
-/* Where a journal is: a folder that only its owner may write, and a name. */
+/*
+ * Where a journal is: a folder that only its owner may write, and a name.  The
+ * folder's descriptor must be one that can be synced, so no O_PATH.  A list of
+ * ranges comes on top of space, 16 octets each.
+ */
 struct journal_place {
 	int directory;    /* a descriptor of the folder */
 	const char *name; /* one path component */
@@ -36,14 +40,16 @@ struct journal_place {
  *   before anything was changed (EAGAIN: the size is not size; ENOSPC,
  *   EDQUOT, EIO, ...): *begun is false, the file is as it was, no journal is
  *   left;
- *   afterwards: *begun is true, the journal is durable, and journal_finish()
- *   will do the rest at any later time.
+ *   afterwards: *begun is true, the removal takes effect, and
+ *   journal_finish() will do the rest at any later time.
+ * EINVAL for ranges out of order or fewer than 32 octets in all (a whole file
+ * may be shorter), EEXIST while a journal stands: finish it first.
  */
 int journal_remove(const struct journal_place *place, int file, uint64_t size,
     const struct journal_range *ranges, size_t count, bool *begun) MUST_CHECK;
 
 enum journal_state {
-	JOURNAL_NONE,     /* there was no journal, or nothing had moved */
+	JOURNAL_NONE,     /* there was no journal */
 	JOURNAL_FINISHED, /* an interrupted removal has been finished */
 	JOURNAL_ASIDE     /* did not match the file: renamed NAME.aside */
 };

@@ -41,8 +41,8 @@ test_names(void)
 	name_is("1.x,W=9223372036854775807", 1, no, no, 25, false);
 	name_is("1.x,W=18446744073709551615", 1, no, no, 26, false);
 	name_is("1.x,W=99999999999999999999999", 1, no, no, 29, false);
-	name_is("1.x,S=549755813889,W=549755813889", 1, no, 549755813889, 33,
-	    true);
+	name_is(
+	    "1.x,S=549755813889,W=549755813889", 1, no, 549755813889, 33, true);
 	name_is("msg", 0, no, no, 3, false);
 	name_is(":2,S", 0, no, no, 0, false);
 	name_is(",W=5", 0, no, 5, 4, true);
@@ -289,10 +289,10 @@ test_uidl(void)
 	uidl_is(&s, 2, "2.plain,S=6");
 	view_uidl(&s.view, 3, second);
 	ok(strlen(second) == 32, "a space: its digest, %s", second);
-	view_uidl(&s.view, 5, first);
-	ok(strlen(first) == 32, "72 octets: its digest, %s", first);
 	view_uidl(&s.view, 4, first);
-	ok(strncmp(s.view.names + s.view.message[4].place, hex, 32) == 0 &&
+	ok(strlen(first) == 32, "72 octets: its digest, %s", first);
+	view_uidl(&s.view, 5, first);
+	ok(strncmp(s.view.names + s.view.message[5].place, hex, 32) == 0 &&
 		strlen(first) == 34,
 	    "what looks like a digest is none: %s", first);
 	maildir_end(&s);
@@ -324,10 +324,8 @@ static void
 test_auto(void)
 {
 	char path[600];
-	struct mailbox_options options = {.config = &world_config,
-	    .path = path,
-	    .state = -1,
-	    .keeper = -1};
+	struct mailbox_options options = {
+	    .config = &world_config, .path = path, .state = -1, .keeper = -1};
 	struct mailbox *mb;
 
 	maildir_new();

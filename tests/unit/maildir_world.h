@@ -104,10 +104,11 @@ maildir_text(const struct maildir_session *s)
 	for (i = 0; i < s->view.head->count; i++) {
 		const struct view_message *m = &s->view.message[i];
 
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s %llu%s%s;",
-		    s->view.names + m->place, (unsigned long long)m->octets,
-		    (m->flags & VIEW_NEW) != 0 ? " new" : "",
-		    (m->flags & VIEW_UNREAD) != 0 ? " ?" : "");
+		n +=
+		    (size_t)snprintf(text + n, sizeof(text) - n, "%s %llu%s%s;",
+			s->view.names + m->place, (unsigned long long)m->octets,
+			(m->flags & VIEW_NEW) != 0 ? " new" : "",
+			(m->flags & VIEW_UNREAD) != 0 ? " ?" : "");
 	}
 	return text;
 }
@@ -133,8 +134,7 @@ maildir_is(const char *text)
 __attribute__((__unused__)) static int
 maildir_quit(struct maildir_session *s)
 {
-	struct mailbox_set set = {
-	    s->deleted, s->fetched, s->view.head->count};
+	struct mailbox_set set = {s->deleted, s->fetched, s->view.head->count};
 
 	return mailbox_update(s->mb, &set, &s->tally, &world_error);
 }
