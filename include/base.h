@@ -194,6 +194,14 @@ void platform_hide(void);
  */
 int platform_die_with_parent(void) MUST_CHECK;
 
+/*
+ * A leash on a child, two descriptors: it dies when an octet is written to
+ * the second, or both are closed by our end, whoever we are by then (kill(2)
+ * and the parent's death go by the uid of that moment, this by today's).
+ * Nobody else may hold them.  0, or -1 with errno.
+ */
+int platform_leash(pid_t pid, int leash[2]) MUST_CHECK;
+
 /* Is there a list of system calls on this platform? */
 bool sandbox_there(void);
 

@@ -90,10 +90,14 @@ wait_time(const struct back *back)
 {
 	int64_t left;
 
-	if (back->phase != PHASE_LOGIN)
+	if (back->phase == PHASE_MAILBOX)
 		return -1;
-	left = back->begin + (int64_t)back->config->login_timeout * 1000 +
-	    GRACE_MS - clock_ms();
+	if (back->phase == PHASE_DONE)
+		left = back->done + (int64_t)back->config->timeout * 1000;
+	else
+		left = back->begin +
+		    (int64_t)back->config->login_timeout * 1000;
+	left += GRACE_MS - clock_ms();
 	return left > 0 ? (int)left : 0;
 }
 
@@ -101,10 +105,12 @@ static void
 requests_serve(struct back *back)
 {
 	struct pollfd p = {.fd = back->channel, .events = POLLIN};
-	int n;
+	int n, left;
 
 	while (!back->over) {
-		n = poll(&p, 1, wait_time(back));
+		/* Not only when it is silent: it may talk for ever. */
+		left = wait_time(back);
+		n = left == 0 ? 0 : poll(&p, 1, left);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0) {
@@ -119,8 +125,8 @@ requests_serve(struct back *back)
 /*
  * Locks go first: who waits for the mailbox need not wait for the front.  The
  * status of one that is dying already is not changed by our signal.  After the
- * login it is another user's process, which the signal does not reach; it
- * dies with this one (close_in.c).
+ * login it is another user's process, which kill(2) does not reach, and the
+ * leash does.
  */
 static void
 session_end(struct back *back)
@@ -132,9 +138,11 @@ session_end(struct back *back)
 	(void)close(back->channel);
 	(void)close(STDIN_FILENO);
 	(void)close(STDOUT_FILENO);
+	if (kill(back->front, SIGKILL) == -1 && back->leash[1] != -1 &&
+	    write_full(back->leash[1], "", 1) == -1)
+		log_warn("the leash");
 	if (said)
 		return;
-	(void)kill(back->front, SIGKILL);
 	while (waits-- > 0 &&
 	    waitpid(back->front, &status, WNOHANG) != back->front)
 		(void)poll(NULL, 0, WAIT_MS);
@@ -181,6 +189,7 @@ back_run(const struct config *config, const struct connection *connection,
 	back.begin = clock_ms();
 	back.plaintext = plaintext_accepted(config, connection);
 	back.keeper = -1;
+	back.leash[0] = back.leash[1] = -1;
 	back.seen = seen;
 	back.trace = -1;
 	if (config->trace_file[0] != '\0') {

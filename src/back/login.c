@@ -96,6 +96,8 @@ login_refuse(
 	memset(login, 0, sizeof(*login));
 	login->code = (uint32_t)code;
 	login->last = last;
+	if (last)
+		phase_done(back);
 	text_cut(login->text, sizeof(login->text), "%s", text);
 	answer(back, type, NULL, 0);
 }
@@ -180,6 +182,8 @@ become(struct back *back, const struct ch_account *account, int *state)
 	if (*state == -1)
 		log_warn("%s/%lu", back->config->state_directory,
 		    (unsigned long)account->uid);
+	if (geteuid() == 0 && platform_leash(back->front, back->leash) == -1)
+		fatal("a leash");
 	back->keeper = keeper_start(back->config, account);
 	if (platform_become(account->uid, account->gid, account->groups,
 		account->group_count) == -1)
@@ -252,7 +256,7 @@ login_open(struct back *back, const struct ch_account *account)
 	if (error.log[0] != '\0')
 		log_warnx("%s: %s", who, error.log);
 	if (back->mailbox == NULL) {
-		back->phase = PHASE_DONE;
+		phase_done(back);
 		login_refuse(back, error.code, true, error.text);
 		return;
 	}

@@ -140,7 +140,7 @@ void
 on_debug(struct back *back)
 {
 	if (back->seen[CH_DEBUG] <= DEBUG_MAX)
-		log_debug("%s", back->record.u.text.text);
+		log_debug("front: %s", back->record.u.text.text);
 }
 
 int

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "state.h"
@@ -52,9 +53,23 @@ request_find(const struct back *back)
 }
 
 void
+phase_done(struct back *back)
+{
+	back->phase = PHASE_DONE;
+	back->done = clock_ms();
+}
+
+void
 answer(struct back *back, uint32_t type, const int *descriptors, size_t count)
 {
-	/* A front that does not read its answers is none. */
+	struct pollfd p = {.fd = back->channel, .events = POLLOUT};
+
+	/* A front reads each answer before it asks again: one is none. */
+	if (poll(&p, 1, 0) == 0) {
+		log_warnx("the front does not read its answers");
+		back->over = back->broken = true;
+		return;
+	}
 	if (channel_write(
 		back->channel, &back->record, type, descriptors, count) == -1 &&
 	    errno != EPIPE)

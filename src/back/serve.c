@@ -114,7 +114,7 @@ on_update(struct back *back)
 	updated->removed_octets = back->tally.removed_octets;
 	updated->left_octets = back->tally.left_octets;
 	back->updated = true;
-	back->phase = PHASE_DONE;
+	phase_done(back);
 	answer(back, CH_UPDATE + 1, NULL, 0);
 	error_log(back, &error);
 }

@@ -23,6 +23,8 @@ struct back {
 	bool broken; /* the front broke the rules */
 	int channel; /* to the front */
 	pid_t front;
+	int leash[2];  /* on the front, from when we are not root; or -1 */
+	int64_t done;  /* clock_ms() when the phase became PHASE_DONE */
 	int trace;               /* the trace file, or -1 */
 	bool plaintext;          /* clear-text passwords are accepted */
 	int64_t begin;           /* clock_ms() */
@@ -40,6 +42,9 @@ struct back {
 };
 
 /* request.c */
+
+/* Nothing more is to be had in this session. */
+void phase_done(struct back *back);
 
 /* Take one record from the channel and do what it asks. */
 void request_run(struct back *back);

@@ -111,6 +111,23 @@ platform_die_with_parent(void)
 }
 
 int
+platform_leash(pid_t pid, int leash[2])
+{
+#if defined(F_SETSIG) && defined(O_ASYNC)
+	if (pipe2(leash, O_CLOEXEC) == -1)
+		return -1;
+	if (fcntl(leash[0], F_SETOWN, pid) == -1 ||
+	    fcntl(leash[0], F_SETSIG, SIGKILL) == -1 ||
+	    fcntl(leash[0], F_SETFL, O_ASYNC) == -1)
+		return -1;
+#else
+	(void)pid;
+	leash[0] = leash[1] = -1;
+#endif
+	return 0;
+}
+
+int
 platform_no_new_privileges(void)
 {
 #ifdef PR_SET_NO_NEW_PRIVS

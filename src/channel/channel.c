@@ -231,9 +231,13 @@ channel_write(int fd, struct record *record, uint32_t type,
 	return n == -1 ? -1 : 0;
 }
 
-/* Every descriptor that came along, up to most; the others are closed. */
+/*
+ * Every descriptor that came along, up to most; the others are closed, and
+ * *more is set: alignment lets one more arrive than there is room for.
+ */
 static size_t
-descriptors_take(struct msghdr *message, int *descriptors, size_t most)
+descriptors_take(
+    struct msghdr *message, int *descriptors, size_t most, bool *more)
 {
 	struct cmsghdr *head;
 	size_t taken = 0, count, i;
@@ -246,12 +250,14 @@ descriptors_take(struct msghdr *message, int *descriptors, size_t most)
 			continue;
 		count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (i = 0; i < count; i++) {
-			memcpy(
-			    &fd, CMSG_DATA(head) + i * sizeof(int), sizeof(fd));
-			if (taken < most)
+			memcpy(&fd, CMSG_DATA(head) + i * sizeof(int),
+			    sizeof(fd));
+			if (taken < most) {
 				descriptors[taken++] = fd;
-			else
-				(void)close(fd);
+				continue;
+			}
+			(void)close(fd);
+			*more = true;
 		}
 	}
 	return taken;
@@ -267,6 +273,7 @@ channel_read(int fd, struct record *record, int *descriptors, size_t *count)
 	struct msghdr message;
 	struct iovec iov = {record, sizeof(*record)};
 	size_t taken = 0;
+	bool more = false;
 	ssize_t n;
 
 	memset(&message, 0, sizeof(message));
@@ -284,8 +291,8 @@ channel_read(int fd, struct record *record, int *descriptors, size_t *count)
 	if (n <= 0)
 		return n == -1 && errno != ECONNRESET ? -1 : 0;
 	if (count != NULL)
-		taken = descriptors_take(&message, descriptors, *count);
-	if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+		taken = descriptors_take(&message, descriptors, *count, &more);
+	if (more || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
 	    channel_check(record, (size_t)n) == -1) {
 		while (taken > 0)
 			(void)close(descriptors[--taken]);

@@ -1,8 +1,8 @@
 /*
  * close_in.c - the front gives up everything but its session.
  *
- * The back cannot signal another user's process: the front is born to end
- * with it, whatever has become of it.
+ * The front ends with the back: by the parent's death here, which reaches it
+ * while the back is root or the same user, and by the back's leash afterwards.
  *
  * The order: descriptors while there still is a /dev, the root folder and
  * the ids while there still is a root, then limits, and the system calls

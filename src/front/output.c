@@ -56,8 +56,10 @@ output_some(struct session *s, const char *octets, size_t length)
 	struct iovec iov;
 
 	if (!s->output.socket) {
-		if (!output_wait(s))
+		if (!output_wait(s)) {
+			errno = ETIMEDOUT;
 			return -1;
+		}
 		return write(STDOUT_FILENO, octets,
 		    length > PIPE_BUF ? PIPE_BUF : length);
 	}
@@ -82,10 +84,10 @@ output_write(struct session *s, size_t length)
 			s->sent += (uint64_t)n;
 		} else if (errno == ENOTSOCK && s->output.socket) {
 			s->output.socket = false;
-		} else if (errno == EAGAIN && s->state != OVER) {
+		} else if (errno == EAGAIN) {
 			if (!output_wait(s))
 				output_deaf(s);
-		} else if (errno != EINTR || s->state == OVER) {
+		} else if (errno != EINTR) {
 			output_deaf(s);
 		}
 	}

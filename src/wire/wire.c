@@ -82,54 +82,75 @@ wire_line_ends(const char *text)
 }
 #endif
 
+/* Where the blocks have come to. */
+struct blocks {
+	const char *s;
+	char *d;		/* d + p is where s[p] goes */
+	size_t dots;
+	uint64_t lines;		/* LFs that may still come */
+};
+
+/*
+ * The LF at s[p], which prev comes before: what follows it is copied again,
+ * behind the CR (some is 0 where there is no LF and p is BLOCK: then all this
+ * is the next block, which is copied once more) and the dot.
+ */
+static inline __attribute__((always_inline)) void
+line_end_put(struct blocks *b, unsigned p, unsigned char prev, unsigned some)
+{
+	b->d[p] = '\r';
+	b->d += some & (prev != '\r');
+	b->lines -= some;
+	memcpy(b->d + p, b->s + p, BLOCK);
+	/* A LF at the block's end: the next block's start. */
+	if (__builtin_expect(b->s[p + 1] == '.', 0) && p < BLOCK - 1) {
+		b->d++;
+		b->dots++;
+		memcpy(b->d + p + 1, b->s + p + 1, BLOCK);
+		b->d[p] = '.';
+	}
+}
+
 /*
  * Blocks of text while SOURCE_LEAST and ROOM_LEAST hold and no limit of lines
- * is near.  Results as wire_put().
+ * is near.  Results as wire_put().  Lines of mail are as long as a block: that
+ * one has a LF or not is what no processor can guess, so the first one is
+ * handled without asking.
  */
 static inline __attribute__((always_inline)) size_t
 wire_put_blocks_by(uint64_t (*line_ends)(const char *), struct wire *wire,
     char *dst, size_t size, const char *text, size_t length, size_t *taken)
 {
-	const char *s = text;
-	char *d = dst, *end = dst + size;
+	struct blocks b = {text, dst, 0, wire->lines_left};
+	const char *end = dst + size;
 	unsigned char last = wire->last;
-	uint64_t mask, lines = wire->lines_left;
-	size_t dots = 0;
+	uint64_t mask;
 	unsigned p;
 
-	while (length - (size_t)(s - text) >= SOURCE_LEAST &&
-	    (size_t)(end - d) > ROOM_LEAST && lines > BLOCK) {
-		if (*s == '.' && last == '\n') {
-			*d++ = '.';
-			dots++;
+	while (length - (size_t)(b.s - text) >= SOURCE_LEAST &&
+	    (size_t)(end - b.d) > ROOM_LEAST && b.lines > BLOCK) {
+		if (*b.s == '.' && last == '\n') {
+			*b.d++ = '.';
+			b.dots++;
 		}
-		memcpy(d, s, BLOCK);
-		for (mask = line_ends(s); mask != 0; mask &= mask - 1) {
+		memcpy(b.d, b.s, BLOCK);
+		mask = line_ends(b.s);
+		p = mask != 0 ? (unsigned)__builtin_ctzll(mask) : BLOCK;
+		line_end_put(&b, p,
+		    p != 0 ? (unsigned char)b.s[p - 1] : last, mask != 0);
+		while ((mask &= mask - 1) != 0) {
 			p = (unsigned)__builtin_ctzll(mask);
-			if (p != 0)
-				last = (unsigned char)s[p - 1];
-			d[p] = '\r';
-			d += last != '\r';
-			lines--;
-			/* A LF at the block's end: the next block's start. */
-			if (p != BLOCK - 1 && s[p + 1] == '.') {
-				d[p] = '\n';
-				d++;
-				dots++;
-				memcpy(d + p + 1, s + p + 1, BLOCK);
-				d[p] = '.';
-			} else
-				memcpy(d + p, s + p, BLOCK);
+			line_end_put(&b, p, (unsigned char)b.s[p - 1], 1);
 		}
-		s += BLOCK;
-		d += BLOCK;
-		last = (unsigned char)s[-1];
+		b.s += BLOCK;
+		b.d += BLOCK;
+		last = (unsigned char)b.s[-1];
 	}
 	wire->last = last;
-	wire->lines_left = lines;
-	wire->octets += (size_t)(d - dst) - dots;
-	*taken = (size_t)(s - text);
-	return (size_t)(d - dst);
+	wire->lines_left = b.lines;
+	wire->octets += (size_t)(b.d - dst) - b.dots;
+	*taken = (size_t)(b.s - text);
+	return (size_t)(b.d - dst);
 }
 
 #ifdef __x86_64__
