@@ -95,8 +95,8 @@ wait_time(const struct back *back)
 	if (back->phase == PHASE_DONE)
 		left = back->done + (int64_t)back->config->timeout * 1000;
 	else
-		left = back->begin +
-		    (int64_t)back->config->login_timeout * 1000;
+		left =
+		    back->begin + (int64_t)back->config->login_timeout * 1000;
 	left += GRACE_MS - clock_ms();
 	return left > 0 ? (int)left : 0;
 }

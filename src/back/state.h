@@ -23,12 +23,12 @@ struct back {
 	bool broken; /* the front broke the rules */
 	int channel; /* to the front */
 	pid_t front;
-	int leash[2];  /* on the front, from when we are not root; or -1 */
-	int64_t done;  /* clock_ms() when the phase became PHASE_DONE */
-	int trace;               /* the trace file, or -1 */
-	bool plaintext;          /* clear-text passwords are accepted */
-	int64_t begin;           /* clock_ms() */
-	uint64_t failures;       /* of logins */
+	int leash[2];      /* on the front, from when we are not root; or -1 */
+	int64_t done;      /* clock_ms() when the phase became PHASE_DONE */
+	int trace;         /* the trace file, or -1 */
+	bool plaintext;    /* clear-text passwords are accepted */
+	int64_t begin;     /* clock_ms() */
+	uint64_t failures; /* of logins */
 	char name[CHANNEL_NAME]; /* who is logged in; "" before */
 	struct mailbox *mailbox; /* once logged in */
 	int keeper;              /* channel to the lock keeper, or -1 */

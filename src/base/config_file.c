@@ -85,20 +85,22 @@ static int
 config_lines(struct config *config, char *text, size_t length,
     char error[CONFIG_ERROR_SIZE])
 {
-	char *line, *end;
+	char *line, *end, *last = text + length;
 	unsigned number = 0;
 
-	if (strlen(text) != length) {
-		text_cut(error, CONFIG_ERROR_SIZE,
-		    "%.300s: a NUL octet in the file", config->file);
-		errno = EINVAL;
-		return -1;
-	}
-	for (line = text; line != NULL; line = end) {
-		end = strchr(line, '\n');
-		if (end != NULL)
-			*end++ = '\0';
-		if (config_line(config, line, ++number, error) == -1)
+	for (line = text; line <= last; line = end + 1) {
+		end = memchr(line, '\n', (size_t)(last - line));
+		if (end == NULL)
+			end = last;
+		*end = '\0';
+		number++;
+		if (strlen(line) != (size_t)(end - line)) {
+			text_cut(error, CONFIG_ERROR_SIZE,
+			    "%.300s:%u: a NUL octet", config->file, number);
+			errno = EINVAL;
+			return -1;
+		}
+		if (config_line(config, line, number, error) == -1)
 			return -1;
 	}
 	return 0;

@@ -250,8 +250,8 @@ descriptors_take(
 			continue;
 		count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (i = 0; i < count; i++) {
-			memcpy(&fd, CMSG_DATA(head) + i * sizeof(int),
-			    sizeof(fd));
+			memcpy(
+			    &fd, CMSG_DATA(head) + i * sizeof(int), sizeof(fd));
 			if (taken < most) {
 				descriptors[taken++] = fd;
 				continue;

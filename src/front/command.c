@@ -58,24 +58,28 @@ verb_find(const char *line, size_t length)
 	return NULL;
 }
 
-/* false: more words than any command takes. */
+/*
+ * Words with one blank between them (RFC 1939, 3); blanks at the end are
+ * people's and Outlook's.  false: not in this form, or more words than any
+ * command takes.
+ */
 static bool
 words_split(struct command *c, char *rest)
 {
-	size_t length;
+	size_t length = strlen(rest);
 
-	for (;;) {
-		rest += strspn(rest, " ");
-		if (*rest == '\0')
-			return true;
-		if (c->count == ARGUMENTS_MAX)
+	while (length > 0 && rest[length - 1] == ' ')
+		rest[--length] = '\0';
+	while (*rest != '\0') {
+		length = strcspn(rest, " ");
+		if (length == 0 || c->count == ARGUMENTS_MAX)
 			return false;
 		c->argument[c->count++] = rest;
-		length = strcspn(rest, " ");
 		rest += length;
 		if (*rest != '\0')
 			*rest++ = '\0';
 	}
+	return true;
 }
 
 static bool
@@ -116,11 +120,13 @@ command_trace(
 }
 
 void
-command_nonsense(struct session *s)
+command_nonsense(struct session *s, const char *what)
 {
-	if (++s->nonsense < NONSENSE_MAX)
+	if (++s->nonsense < NONSENSE_MAX) {
+		output_line(s, "-ERR %s", what);
 		return;
-	output_line(s, "-ERR too many bad commands");
+	}
+	output_line(s, "-ERR %s, one too many", what);
 	session_end(s, END_NONSENSE);
 }
 
@@ -135,8 +141,7 @@ command_run(struct session *s, char *line, size_t length)
 	verb = verb_find(line, name);
 	command_trace(s, verb, line, length);
 	if (verb == NULL) {
-		output_line(s, "-ERR unknown command");
-		command_nonsense(s);
+		command_nonsense(s, "unknown command");
 		return;
 	}
 	if ((verb->states & s->state) == 0) {

@@ -54,8 +54,7 @@ lines_run(struct session *s)
 			break;
 		case LINE_BAD:
 			trace(s, "< <a bad line>");
-			output_line(s, "-ERR not a command line");
-			command_nonsense(s);
+			command_nonsense(s, "not a command line");
 			break;
 		case LINE_MORE:
 			return;

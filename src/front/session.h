@@ -11,8 +11,8 @@
 
 #define LINE_MAX_OCTETS 1024 /* of a command with its end; RFC 2449, 4: 255 */
 #define INPUT_SIZE 4096      /* octets read at once */
-#define OUTPUT_SIZE 131072    /* octets written at once */
-#define MAIL_SIZE 131072      /* octets of a message read at once */
+#define OUTPUT_SIZE 131072   /* octets written at once */
+#define MAIL_SIZE 131072     /* octets of a message read at once */
 #define SMALL_SIZE 8192      /* octets of each, while little is to be said */
 #define BUSY_MS 100 /* after this time without a command a session is idle */
 #define NONSENSE_MAX 10 /* bad commands a session */
@@ -148,7 +148,7 @@ void trace(struct session *s, const char *format, ...) FORMAT(2, 3);
 
 /* command.c */
 void command_run(struct session *s, char *line, size_t length);
-void command_nonsense(struct session *s);
+void command_nonsense(struct session *s, const char *what);
 
 /* transaction.c */
 void do_stat(struct session *s, const struct command *c);

@@ -59,8 +59,8 @@ cursor_range(struct cursor *cursor, struct journal_range *range)
 }
 
 int
-cursor_piece(struct cursor *cursor, uint64_t size, uint64_t *source,
-    uint64_t *length)
+cursor_piece(
+    struct cursor *cursor, uint64_t size, uint64_t *source, uint64_t *length)
 {
 	struct journal_range range;
 
@@ -94,8 +94,8 @@ cursor_advance(struct cursor *cursor, uint64_t octets)
 }
 
 int
-cursor_seek(struct cursor *cursor, uint64_t size, uint64_t place,
-    uint64_t *source)
+cursor_seek(
+    struct cursor *cursor, uint64_t size, uint64_t place, uint64_t *source)
 {
 	uint64_t length;
 

@@ -19,10 +19,10 @@ struct cursor {
 	const struct journal_range *ranges;
 	int journal;
 	uint64_t count;
-	uint64_t next;          /* the first range not yet behind us */
+	uint64_t next; /* the first range not yet behind us */
 	uint64_t place;
-	uint64_t gap;           /* octets in the ranges behind us */
-	uint64_t read_at;       /* which ranges are in read[] */
+	uint64_t gap;     /* octets in the ranges behind us */
+	uint64_t read_at; /* which ranges are in read[] */
 	size_t read_count;
 	struct journal_range read[CURSOR_RANGES];
 };

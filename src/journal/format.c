@@ -16,9 +16,8 @@ static uint64_t
 number_load(const unsigned char *p)
 {
 	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 |
-	    (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
-	    (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
-	    (uint64_t)p[7] << 56;
+	    (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 |
+	    (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
 }
 
 static void
@@ -50,8 +49,8 @@ sum64(uint64_t sum, const void *octets, size_t length)
 
 	for (unsigned i = 0; i < LANES; i++)
 		lanes[i] = mix(sum + i, length);
-	for (; length >= sizeof(rest); p += sizeof(rest),
-	    length -= sizeof(rest)) {
+	for (; length >= sizeof(rest);
+	     p += sizeof(rest), length -= sizeof(rest)) {
 		for (unsigned i = 0; i < LANES; i++)
 			lanes[i] = mix(lanes[i], number_load(p + 8 * i));
 	}

@@ -23,17 +23,17 @@ struct job {
 	const struct journal_place *place;
 	const struct journal_range *ranges; /* NULL: those in the journal */
 	int file;
-	int journal;            /* the open journal; -1: none */
+	int journal; /* the open journal; -1: none */
 	struct header header;
-	struct record record;   /* as it is in the journal */
+	struct record record; /* as it is in the journal */
 	struct cursor cursor;
-	bool replay;            /* the window, not the file, has its octets */
-	unsigned char *buffer;  /* BUFFER_SIZE */
+	bool replay;           /* the window, not the file, has its octets */
+	unsigned char *buffer; /* BUFFER_SIZE */
 };
 
 /* 0, or -1 with errno ENOMEM. */
-int job_init(struct job *job, const struct journal_place *place, int file)
-    MUST_CHECK;
+int job_init(
+    struct job *job, const struct journal_place *place, int file) MUST_CHECK;
 void job_free(struct job *job);
 
 /* fsync(), fdatasync() and ftruncate(), again after EINTR only. */
@@ -61,8 +61,8 @@ uint64_t move_limit(const struct job *job);
 int move_room(struct job *job, uint64_t limit, uint64_t *room) MUST_CHECK;
 
 /* Is the plan with this room (instead of header.data_size) worth starting? */
-int move_affordable(struct job *job, uint64_t room, bool *affordable)
-    MUST_CHECK;
+int
+move_affordable(struct job *job, uint64_t room, bool *affordable) MUST_CHECK;
 
 /*
  * Do it, from the record in the journal up to PHASE_MARKED there.  -1 with

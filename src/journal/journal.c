@@ -129,7 +129,7 @@
 
 #include "job.h"
 
-#define FILE_BLOCK_MOST 65536   /* octets; of any file system */
+#define FILE_BLOCK_MOST 65536 /* octets; of any file system */
 
 int
 job_init(struct job *job, const struct journal_place *place, int file)
@@ -168,8 +168,8 @@ file_stat(struct job *job, uint64_t *size)
 
 /* A journal for taking ranges out of a file of this size, durable. */
 static int
-journal_begin(struct job *job, const struct journal_range *ranges,
-    size_t count, uint64_t size, bool *named)
+journal_begin(struct job *job, const struct journal_range *ranges, size_t count,
+    uint64_t size, bool *named)
 {
 	uint64_t now;
 
@@ -197,8 +197,8 @@ journal_renew(struct job *job)
 	dead.offset = job->record.size - header->removed;
 	dead.length = header->removed;
 	/* Marked, no more is needed than this; the disk may be full. */
-	if (file_truncate(old, RANGES_AT) == -1 ||
-	    file_sync(job->file) == -1 || file_stat(job, &size) == -1)
+	if (file_truncate(old, RANGES_AT) == -1 || file_sync(job->file) == -1 ||
+	    file_stat(job, &size) == -1)
 		return -1;
 	result = journal_begin(job, &dead, 1, size, &named);
 	job->ranges = NULL;
@@ -218,8 +218,8 @@ journal_truncate(struct job *job)
 		return TRUNCATION_ERROR;
 	if ((uint64_t)st.st_size > job->record.size)
 		return TRUNCATION_GROWN;
-	if (file_truncate(job->file,
-		job->record.size - job->header.removed) == -1 ||
+	if (file_truncate(job->file, job->record.size - job->header.removed) ==
+		-1 ||
 	    file_sync(job->file) == -1)
 		return TRUNCATION_ERROR;
 	return TRUNCATION_DONE;
@@ -266,8 +266,8 @@ no_journal(const struct journal_place *place)
 {
 	struct stat st;
 
-	if (fstatat(place->directory, place->name, &st,
-		AT_SYMLINK_NOFOLLOW) == -1)
+	if (fstatat(place->directory, place->name, &st, AT_SYMLINK_NOFOLLOW) ==
+	    -1)
 		return errno == ENOENT;
 	errno = EEXIST;
 	return false;
@@ -320,8 +320,7 @@ match_moving(struct job *job, uint64_t size)
 	if ((size_t)got != sizeof(found))
 		return 0;
 	for (size_t i = 0; i < sizeof(found); i++) {
-		if (found[i] != record->mark[i] &&
-		    found[i] != record->under[i])
+		if (found[i] != record->mark[i] && found[i] != record->under[i])
 			return 0;
 	}
 	return 1;
@@ -338,8 +337,8 @@ match_window(struct job *job)
 	uint64_t sum, source;
 
 	cursor_init(&job->cursor, NULL, job->journal, &job->header);
-	if (cursor_seek(&job->cursor, record->size, record->moved,
-		&source) == -1)
+	if (cursor_seek(&job->cursor, record->size, record->moved, &source) ==
+	    -1)
 		return errno == EINVAL ? 0 : -1;
 	job->replay = false;
 	if (record->window_size == 0)
@@ -470,8 +469,8 @@ finish_open(struct job *job, enum journal_state *state)
 }
 
 int
-journal_finish(const struct journal_place *place, int file,
-    enum journal_state *state)
+journal_finish(
+    const struct journal_place *place, int file, enum journal_state *state)
 {
 	struct job job;
 	int result = -1;

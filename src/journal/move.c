@@ -59,8 +59,8 @@ move_plan(struct job *job, const struct journal_range *ranges, size_t count,
 		header->end = ranges[i].offset + ranges[i].length;
 		header->removed += ranges[i].length;
 		range_put(octets, &ranges[i]);
-		header->ranges_sum = sum64(header->ranges_sum, octets,
-		    sizeof(octets));
+		header->ranges_sum =
+		    sum64(header->ranges_sum, octets, sizeof(octets));
 	}
 	if (header->removed < REMOVED_LEAST || size > INT64_MAX)
 		goto bad;
@@ -135,8 +135,8 @@ move_affordable(struct job *job, uint64_t room, bool *affordable)
 		return 0;
 	cursor_init(&job->cursor, job->ranges, job->journal, &job->header);
 	for (steps = 0; place < target && steps <= STEPS_MOST; steps++) {
-		if (cursor_seek(&job->cursor, job->record.size, place,
-			&source) == -1)
+		if (cursor_seek(
+			&job->cursor, job->record.size, place, &source) == -1)
 			return -1;
 		window = window_size(place, source, target, room);
 		place = source + window < target ? source + window : target;
@@ -146,16 +146,16 @@ move_affordable(struct job *job, uint64_t room, bool *affordable)
 }
 
 int
-move_sum(struct job *job, int fd, uint64_t offset, uint64_t length,
-    uint64_t *sum)
+move_sum(
+    struct job *job, int fd, uint64_t offset, uint64_t length, uint64_t *sum)
 {
 	uint64_t done = 0;
 	size_t n;
 	ssize_t got;
 
 	for (*sum = 0; done < length; done += n) {
-		n = length - done < BUFFER_SIZE ? (size_t)(length - done)
-						: BUFFER_SIZE;
+		n = length - done < BUFFER_SIZE ? (size_t)(length - done) :
+						  BUFFER_SIZE;
 		got = pread_full(fd, job->buffer, n, offset + done);
 		if (got == -1)
 			return -1;
@@ -191,18 +191,18 @@ move_window(struct job *job)
 	size_t n;
 
 	record->window_size = record->window_at = record->window_sum = 0;
-	if (cursor_seek(&job->cursor, record->size, record->moved,
-		&source) == -1)
+	if (cursor_seek(&job->cursor, record->size, record->moved, &source) ==
+	    -1)
 		return -1;
-	record->window_size = window_size(record->moved, source,
-	    job_target(job), job->header.data_size);
+	record->window_size = window_size(
+	    record->moved, source, job_target(job), job->header.data_size);
 	if (record->window_size == 0)
 		return 0;
 	record->window_at = source;
 	for (; done < record->window_size; done += n) {
-		n = record->window_size - done < BUFFER_SIZE
-		    ? (size_t)(record->window_size - done)
-		    : BUFFER_SIZE;
+		n = record->window_size - done < BUFFER_SIZE ?
+		    (size_t)(record->window_size - done) :
+		    BUFFER_SIZE;
 		if (file_get(job, job->buffer, n, source + done) == -1 ||
 		    pwrite_full(job->journal, job->buffer, n,
 			job->header.data_at + done) == -1)
@@ -215,8 +215,8 @@ move_window(struct job *job)
 int
 move_under(struct job *job)
 {
-	return file_get(job, job->record.under, MARK_SIZE,
-	    mark_place(job->record.size));
+	return file_get(
+	    job, job->record.under, MARK_SIZE, mark_place(job->record.size));
 }
 
 /* Octets of the file as they were before this step. */
@@ -236,9 +236,9 @@ source_get(struct job *job, unsigned char *dst, size_t length, uint64_t source)
 		from = source;
 	if (to > source + length)
 		to = source + length;
-	got = pread_full(job->journal, dst + (from - source),
-	    (size_t)(to - from),
-	    job->header.data_at + (from - record->window_at));
+	got =
+	    pread_full(job->journal, dst + (from - source), (size_t)(to - from),
+		job->header.data_at + (from - record->window_at));
 	if (got == -1)
 		return -1;
 	if ((uint64_t)got != to - from) {

@@ -19,11 +19,11 @@ struct name {
 };
 
 static int
-name_make(struct name *name, const struct journal_place *place,
-    const char *suffix)
+name_make(
+    struct name *name, const struct journal_place *place, const char *suffix)
 {
-	return text_print(name->text, sizeof(name->text), "%s%s", place->name,
-	    suffix);
+	return text_print(
+	    name->text, sizeof(name->text), "%s%s", place->name, suffix);
 }
 
 /* Some file systems cannot sync a folder and say EINVAL: no more to be had. */
@@ -169,8 +169,8 @@ static int
 read_block(struct job *job, unsigned char block[BLOCK_SIZE], uint64_t offset)
 {
 	memset(block, 0, BLOCK_SIZE);
-	return pread_full(job->journal, block, BLOCK_SIZE, offset) == -1 ? -1
-									 : 0;
+	return pread_full(job->journal, block, BLOCK_SIZE, offset) == -1 ? -1 :
+									   0;
 }
 
 /*
@@ -191,8 +191,7 @@ read_record(struct job *job)
 			return -1;
 		states[i] = record_get(&records[i], &job->header, block);
 		if (states[i] == BLOCK_WRONG ||
-		    (states[i] == BLOCK_GOOD &&
-			(records[i].sequence & 1) != i))
+		    (states[i] == BLOCK_GOOD && (records[i].sequence & 1) != i))
 			goto bad;
 	}
 	if (states[0] == BLOCK_TORN && states[1] == BLOCK_TORN)
@@ -222,9 +221,9 @@ check_ranges(struct job *job)
 	ssize_t got;
 
 	for (uint64_t i = 0; i < header->count; i += n) {
-		n = header->count - i < CURSOR_RANGES
-		    ? (size_t)(header->count - i)
-		    : CURSOR_RANGES;
+		n = header->count - i < CURSOR_RANGES ?
+		    (size_t)(header->count - i) :
+		    CURSOR_RANGES;
 		got = pread_full(job->journal, octets, n * RANGE_SIZE,
 		    RANGES_AT + i * RANGE_SIZE);
 		if (got == -1)
@@ -298,19 +297,19 @@ store_refresh(struct job *job)
 	size_t n;
 	ssize_t got;
 
-	end = job->record.phase == PHASE_MARKED
-	    ? RANGES_AT
-	    : job->header.data_at + job->record.window_size;
+	end = job->record.phase == PHASE_MARKED ?
+	    RANGES_AT :
+	    job->header.data_at + job->record.window_size;
 	while (offset < end) {
-		n = end - offset < BUFFER_SIZE ? (size_t)(end - offset)
-					       : BUFFER_SIZE;
+		n = end - offset < BUFFER_SIZE ? (size_t)(end - offset) :
+						 BUFFER_SIZE;
 		got = pread_full(job->journal, job->buffer, n, offset);
 		if (got == -1)
 			return -1;
 		if (got == 0)
 			break;
-		if (pwrite_full(job->journal, job->buffer, (size_t)got,
-			offset) == -1)
+		if (pwrite_full(
+			job->journal, job->buffer, (size_t)got, offset) == -1)
 			return -1;
 		offset += (uint64_t)got;
 	}

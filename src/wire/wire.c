@@ -85,9 +85,9 @@ wire_line_ends(const char *text)
 /* Where the blocks have come to. */
 struct blocks {
 	const char *s;
-	char *d;		/* d + p is where s[p] goes */
+	char *d; /* d + p is where s[p] goes */
 	size_t dots;
-	uint64_t lines;		/* LFs that may still come */
+	uint64_t lines; /* LFs that may still come */
 };
 
 /*
@@ -136,8 +136,8 @@ wire_put_blocks_by(uint64_t (*line_ends)(const char *), struct wire *wire,
 		memcpy(b.d, b.s, BLOCK);
 		mask = line_ends(b.s);
 		p = mask != 0 ? (unsigned)__builtin_ctzll(mask) : BLOCK;
-		line_end_put(&b, p,
-		    p != 0 ? (unsigned char)b.s[p - 1] : last, mask != 0);
+		line_end_put(&b, p, p != 0 ? (unsigned char)b.s[p - 1] : last,
+		    mask != 0);
 		while ((mask &= mask - 1) != 0) {
 			p = (unsigned)__builtin_ctzll(mask);
 			line_end_put(&b, p, (unsigned char)b.s[p - 1], 1);

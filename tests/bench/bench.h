@@ -30,7 +30,7 @@
  */
 struct bench_entry {
 	uint64_t offset; /* in the converted octets */
-	uint64_t wire; /* octets to send, the closing dot included */
+	uint64_t wire;   /* octets to send, the closing dot included */
 	uint64_t octets; /* what LIST says: without dots added */
 };
 

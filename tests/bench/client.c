@@ -28,10 +28,10 @@ struct client {
 	uint64_t window;
 	uint64_t *octets; /* of each message, from LIST */
 	uint64_t count;
-	uint64_t last; /* the last to ask for; 0: nothing yet */
-	uint64_t asked; /* messages that RETR was sent for */
-	uint64_t done; /* messages that are here */
-	uint64_t got; /* octets of messages */
+	uint64_t last;      /* the last to ask for; 0: nothing yet */
+	uint64_t asked;     /* messages that RETR was sent for */
+	uint64_t done;      /* messages that are here */
+	uint64_t got;       /* octets of messages */
 	const char *expect; /* the converted octets, or NULL */
 	uint64_t expect_size;
 	char *buffer;

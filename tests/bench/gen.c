@@ -35,9 +35,9 @@ struct out {
 };
 
 struct gen {
-	uint64_t random; /* never 0 */
-	uint64_t number; /* of the message, from 0 */
-	uint64_t octets; /* of the message so far, without added dots */
+	uint64_t random;   /* never 0 */
+	uint64_t number;   /* of the message, from 0 */
+	uint64_t octets;   /* of the message so far, without added dots */
 	uint64_t maildrop; /* the same of all messages: what STAT says */
 	struct out mbox;
 	struct out wire; /* path NULL: not wanted */

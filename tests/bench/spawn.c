@@ -25,7 +25,7 @@
 
 struct child {
 	pid_t pid;
-	int in, out; /* its standard input and output */
+	int in, out;     /* its standard input and output */
 	char text[4096]; /* what it said */
 	size_t have;
 };

@@ -40,8 +40,8 @@ fault_hit(const char *name)
 
 	if (s == NULL || (s->match != NULL && strstr(name, s->match) == NULL))
 		return FAULT_NONE;
-	if (++s->calls != s->at && !(s->persist && s->at > 0 &&
-	    s->calls > s->at))
+	if (++s->calls != s->at &&
+	    !(s->persist && s->at > 0 && s->calls > s->at))
 		return FAULT_NONE;
 	if (s->calls == s->at)
 		(void)snprintf(s->name, sizeof(s->name), "%s", name);
@@ -305,14 +305,14 @@ renameat(int from, const char *old, int to, const char *new)
 
 /* The programs that load us are compiled with 64-bit offsets by themselves. */
 ssize_t pread64(int, void *, size_t, off_t) __attribute__((alias("pread")));
-ssize_t pwrite64(int, const void *, size_t, off_t)
-    __attribute__((alias("pwrite")));
+ssize_t
+pwrite64(int, const void *, size_t, off_t) __attribute__((alias("pwrite")));
 int ftruncate64(int, off_t) __attribute__((alias("ftruncate")));
 int open64(const char *, int, ...) __attribute__((alias("open")));
 int openat64(int, const char *, int, ...) __attribute__((alias("openat")));
 
-static const char *
-kind_names[] = { "", "error", "short", "before", "half", "after" };
+static const char *kind_names[] = {
+    "", "error", "short", "before", "half", "after"};
 
 static __attribute__((constructor)) void
 fault_load(void)

@@ -44,10 +44,10 @@ enum fault_op_kind {
 struct fault_op {
 	enum fault_op_kind kind;
 	uint64_t inode;
-	uint64_t offset;        /* of OP_WRITE; the size of OP_TRUNCATE */
+	uint64_t offset; /* of OP_WRITE; the size of OP_TRUNCATE */
 	size_t length;
-	size_t data;            /* where in the log's octets */
-	bool failed;            /* OP_SYNC */
+	size_t data; /* where in the log's octets */
+	bool failed; /* OP_SYNC */
 	char name[24], to[24];
 };
 
@@ -56,14 +56,14 @@ struct fault_op {
 
 /* In memory that the test shares with its children. */
 struct fault_state {
-	long at;                /* 0: only count */
+	long at; /* 0: only count */
 	enum fault_kind kind;
 	int error;
-	bool persist;           /* FAULT_ERROR: all calls from there on */
+	bool persist; /* FAULT_ERROR: all calls from there on */
 	const char *match;
-	bool no_sync;           /* say 0 and spare the disk */
+	bool no_sync; /* say 0 and spare the disk */
 	long calls;
-	char name[24];          /* of the call that was hit */
+	char name[24]; /* of the call that was hit */
 	bool log;
 	size_t op_count, octets_used;
 	struct fault_op ops[FAULT_OPS];

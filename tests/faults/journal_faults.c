@@ -74,9 +74,9 @@ promised(const struct fault *fault, const struct outcome *outcome)
 	if (harmless(fault))
 		return 0;
 	if (!outcome->begun)
-		return journal || (world_is(&world) & MAY_BE_BEFORE) == 0
-		    ? 0
-		    : MAY_BE_BEFORE;
+		return journal || (world_is(&world) & MAY_BE_BEFORE) == 0 ?
+		    0 :
+		    MAY_BE_BEFORE;
 	return MAY_BE_AFTER;
 }
 
@@ -111,8 +111,9 @@ first_levels(const struct scenario *scenario)
 
 	for (size_t f = 0; f < FAULTS; f++) {
 		for (int d = 0; d < DELIVERIES; d++) {
-			for (long at = 1; first_level(scenario, &faults[f], at,
-				 (enum delivery)d); at++)
+			for (long at = 1; first_level(
+				 scenario, &faults[f], at, (enum delivery)d);
+			     at++)
 				points++;
 		}
 	}
@@ -167,8 +168,8 @@ second_levels(const struct scenario *scenario)
 
 	for (long killed_at = 1;; killed_at++) {
 		world_reset(&world, scenario);
-		outcome = world_remove(&world, &faults[killed_at & 1],
-		    killed_at);
+		outcome =
+		    world_remove(&world, &faults[killed_at & 1], killed_at);
 		if (outcome.calls < killed_at)
 			return points;
 		if (!world_load(&world, world_names[0], &snapshot.journal))
@@ -186,7 +187,8 @@ second_levels(const struct scenario *scenario)
 			long at = full ? 1 : 1 + dice(17);
 
 			for (; second_level(scenario, &snapshot, killed_at,
-				 fault, at, first, second); at += stride)
+				 fault, at, first, second);
+			     at += stride)
 				points++;
 		}
 	}
@@ -202,15 +204,14 @@ many_levels(const struct scenario *scenario)
 
 	for (long run = 0; run < runs; run++) {
 		world_reset(&world, scenario);
-		(void)world_remove(&world, &faults[dice(KILLS)],
-		    1 + dice(40));
-		may_be = world_has(&world, world_names[0])
-		    ? MAY_BE_AFTER
-		    : MAY_BE_BEFORE | MAY_BE_AFTER;
+		(void)world_remove(&world, &faults[dice(KILLS)], 1 + dice(40));
+		may_be = world_has(&world, world_names[0]) ?
+		    MAY_BE_AFTER :
+		    MAY_BE_BEFORE | MAY_BE_AFTER;
 		for (int i = 0; i < 10; i++) {
 			world_deliver(&world, (enum delivery)dice(DELIVERIES));
-			(void)world_finish(&world, &faults[dice(KILLS)],
-			    1 + dice(30));
+			(void)world_finish(
+			    &world, &faults[dice(KILLS)], 1 + dice(30));
 		}
 		wrong = world_verdict(&world, may_be);
 		if (wrong != NULL)

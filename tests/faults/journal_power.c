@@ -27,8 +27,8 @@
 #define OBJECTS 64
 #define NOBODY (-1)
 #define UNCUT UINT64_MAX
-#define SECTOR 512      /* octets */
-#define FRESH 50     /* octets */
+#define SECTOR 512 /* octets */
+#define FRESH 50   /* octets */
 
 enum mode { MODE_NONE, MODE_ALL, MODE_ZEROED, MODE_TORN, MODE_ONE };
 
@@ -38,13 +38,13 @@ struct disk {
 	bool has[WORLD_NAMES];
 };
 
-static struct disk disk;                /* at the start of the log */
-static struct octets objects[OBJECTS];  /* 0: the file */
-static uint64_t object_cut[OBJECTS];    /* by what is not there; or none */
+static struct disk disk;               /* at the start of the log */
+static struct octets objects[OBJECTS]; /* 0: the file */
+static uint64_t object_cut[OBJECTS];   /* by what is not there; or none */
 static int object_count, op_object[FAULT_OPS];
 static int names[WORLD_NAMES];
-static bool file_synced;                /* and it did not fail */
-static size_t loose_op;                 /* the delivery that nobody synced */
+static bool file_synced; /* and it did not fail */
+static size_t loose_op;  /* the delivery that nobody synced */
 
 static uint64_t
 inode_of(int fd)
@@ -83,7 +83,7 @@ object_new(const struct octets *octets)
 static void
 objects_find(struct world *world)
 {
-	uint64_t inodes[OBJECTS] = { inode_of(world->file) };
+	uint64_t inodes[OBJECTS] = {inode_of(world->file)};
 
 	object_count = 0;
 	object_new(&disk.file);
@@ -116,8 +116,8 @@ objects_find(struct world *world)
 }
 
 static void
-object_write(struct octets *o, uint64_t offset, const unsigned char *p,
-    size_t length)
+object_write(
+    struct octets *o, uint64_t offset, const unsigned char *p, size_t length)
 {
 	if (offset + length > WORLD_SIZE)
 		exit(1);
@@ -355,8 +355,8 @@ narrow(int *may_be)
 }
 
 static void
-judge_power(struct world *world, int may_be, const char *what, long a, long b,
-    int mode)
+judge_power(
+    struct world *world, int may_be, const char *what, long a, long b, int mode)
 {
 	const char *wrong;
 
@@ -380,8 +380,8 @@ after_remove(const struct outcome *outcome)
 	return MAY_BE_BEFORE | MAY_BE_AFTER;
 }
 
-static const struct fault kill_before = { FAULT_BEFORE, 0, false, NULL, "" };
-static const struct fault sync_fails = { FAULT_ERROR, EIO, false, "sync", "" };
+static const struct fault kill_before = {FAULT_BEFORE, 0, false, NULL, ""};
+static const struct fault sync_fails = {FAULT_ERROR, EIO, false, "sync", ""};
 
 /* Power lost at every call of a removal, with every disk. */
 static long
@@ -393,8 +393,8 @@ power_once(struct world *world, const struct scenario *scenario, size_t fresh)
 
 	do {
 		at++;
-		for (mode = 0, open = 1, torn = 0;
-		     mode < MODE_ONE + 2 * open; mode += torn == 0) {
+		for (mode = 0, open = 1, torn = 0; mode < MODE_ONE + 2 * open;
+		     mode += torn == 0) {
 			/* The wildest mode is tried four times. */
 			torn = mode == MODE_TORN ? (torn + 1) % 4 : 0;
 			start(world, scenario, fresh);
@@ -404,8 +404,8 @@ power_once(struct world *world, const struct scenario *scenario, size_t fresh)
 			power_on(world);
 			narrow(&may_be);
 			if (dice(2) == 0 && file_synced)
-				world_deliver(world,
-				    (enum delivery)dice(DELIVERIES));
+				world_deliver(
+				    world, (enum delivery)dice(DELIVERIES));
 			judge_power(world, may_be, "removal", at, 0, mode);
 			points++;
 		}
@@ -415,15 +415,15 @@ power_once(struct world *world, const struct scenario *scenario, size_t fresh)
 
 /* One process after another, mail between them, and then no power. */
 static void
-sessions(struct world *world, int *may_be, bool first, bool last, long at,
-    long next)
+sessions(
+    struct world *world, int *may_be, bool first, bool last, long at, long next)
 {
 	struct outcome outcome;
 	const struct fault *fault = dice(3) == 0 ? &sync_fails : &kill_before;
 
 	if (first) {
-		outcome = world_remove(world, fault,
-		    fault == &sync_fails ? at % 12 + 1 : at);
+		outcome = world_remove(
+		    world, fault, fault == &sync_fails ? at % 12 + 1 : at);
 		*may_be = after_remove(&outcome);
 		if (world_has(world, world_names[0]))
 			file_synced = true;
@@ -438,8 +438,8 @@ sessions(struct world *world, int *may_be, bool first, bool last, long at,
 			loose_op = fault_state->op_count;
 			world_deliver_loosely(world);
 		}
-		outcome = world_finish(world, fault,
-		    fault == &sync_fails ? next % 12 + 1 : next);
+		outcome = world_finish(
+		    world, fault, fault == &sync_fails ? next % 12 + 1 : next);
 		if (!outcome.killed && outcome.result == 0 &&
 		    outcome.state == JOURNAL_FINISHED)
 			*may_be = MAY_BE_AFTER;
@@ -463,8 +463,8 @@ power_often(struct world *world, const struct scenario *scenario, long runs)
 		may_be = 0;
 		for (uint32_t n = 0, losses = 1 + dice(3); n < losses; n++) {
 			next = 1 + dice(50);
-			sessions(world, &may_be, n == 0, n + 1 == losses, at,
-			    next);
+			sessions(
+			    world, &may_be, n == 0, n + 1 == losses, at, next);
 			mode = (int)dice(MODE_ONE + 6);
 			(void)power_off(world, mode);
 			power_on(world);

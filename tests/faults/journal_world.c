@@ -19,7 +19,7 @@
 
 #define FILE_NAME "mailbox"
 
-const char *const world_names[WORLD_NAMES] = { "j", "j.new", "j.aside" };
+const char *const world_names[WORLD_NAMES] = {"j", "j.new", "j.aside"};
 
 /* clang-format off */
 const struct scenario scenarios[] = {
@@ -119,12 +119,12 @@ void
 world_store(struct world *world, const char *name, const struct octets *octets)
 {
 	bool file = strcmp(name, FILE_NAME) == 0;
-	int fd = file ? world->file : openat(world->directory, name,
-	    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = file ? world->file :
+			openat(world->directory, name,
+			    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd == -1 || ftruncate(fd, 0) == -1 ||
-	    pwrite(fd, octets->text, octets->size, 0) !=
-		(ssize_t)octets->size)
+	    pwrite(fd, octets->text, octets->size, 0) != (ssize_t)octets->size)
 		broken(name);
 	if (!file)
 		(void)close(fd);
@@ -222,8 +222,8 @@ world_deliver(struct world *world, enum delivery delivery)
 		added_mail(world);
 	if (delivery == DELIVER_LAST) {
 		last = before->size < 150 ? before->size : 150;
-		octets_add(&world->added, before->text + before->size - last,
-		    last);
+		octets_add(
+		    &world->added, before->text + before->size - last, last);
 	}
 	if (world->added.size == start)
 		return;
@@ -289,8 +289,8 @@ world_child(struct world *world, const struct fault *fault, long at,
 static struct journal_place
 world_place(struct world *world)
 {
-	struct journal_place place = { world->directory, world_names[0],
-		world->scenario->space };
+	struct journal_place place = {
+	    world->directory, world_names[0], world->scenario->space};
 
 	return place;
 }
@@ -302,8 +302,8 @@ run_remove(struct world *world)
 	struct journal_place place = world_place(world);
 	struct outcome *outcome = world->shared;
 
-	outcome->result = journal_remove(&place, world->file, s->size,
-	    s->ranges, s->count, &outcome->begun);
+	outcome->result = journal_remove(
+	    &place, world->file, s->size, s->ranges, s->count, &outcome->begun);
 	outcome->error = errno;
 	outcome->killed = false;
 }
@@ -350,8 +350,7 @@ is_with_added(struct world *world, const struct octets *octets)
 	size_t most = octets->size + added->size;
 
 	return now->size >= octets->size + firm &&
-	    (now->size <= most ||
-		(world->loose > 0 && is_zeros(now, most))) &&
+	    (now->size <= most || (world->loose > 0 && is_zeros(now, most))) &&
 	    memcmp(now->text, octets->text, octets->size) == 0 &&
 	    memcmp(now->text + octets->size, added->text, firm) == 0;
 }
@@ -380,9 +379,9 @@ world_verdict(struct world *world, int may_be)
 	if (outcome.state == JOURNAL_ASIDE)
 		return "the journal is set aside";
 	if ((world_is(world) & may_be) == 0)
-		return world_is(world) == 0
-		    ? "the file is damaged"
-		    : "the file is whole, but not as promised";
+		return world_is(world) == 0 ?
+		    "the file is damaged" :
+		    "the file is whole, but not as promised";
 	if (world_has(world, world_names[0]) ||
 	    world_has(world, world_names[1]))
 		return "a journal is left";

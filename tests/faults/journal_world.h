@@ -16,7 +16,7 @@
 struct scenario {
 	const char *name;
 	size_t size;
-	uint64_t space;         /* the journal's */
+	uint64_t space; /* the journal's */
 	size_t count;
 	struct journal_range ranges[WORLD_RANGES];
 };
@@ -27,9 +27,9 @@ extern const size_t scenario_count;
 enum delivery {
 	DELIVER_NONE,
 	DELIVER_MAIL,
-	DELIVER_TWIN,           /* what stands where truncation cuts */
-	DELIVER_TWIN_MORE,      /* that, and a message */
-	DELIVER_LAST,           /* the last message again */
+	DELIVER_TWIN,      /* what stands where truncation cuts */
+	DELIVER_TWIN_MORE, /* that, and a message */
+	DELIVER_LAST,      /* the last message again */
 	DELIVERIES
 };
 
@@ -48,7 +48,7 @@ struct fault {
 	int error;
 	bool persist;
 	const char *match;
-	const char *name;       /* for reports */
+	const char *name; /* for reports */
 };
 
 struct octets {
@@ -63,7 +63,7 @@ struct world {
 	const struct scenario *scenario;
 	int directory, file;
 	struct octets before, after, added, now;
-	size_t loose;           /* the last of added that power may take */
+	size_t loose; /* the last of added that power may take */
 	struct outcome *shared;
 };
 
@@ -86,10 +86,10 @@ void world_deliver(struct world *world, enum delivery delivery);
 void world_deliver_loosely(struct world *world);
 
 /* With fault (NULL: none) at its call of that number; in a child if need be. */
-struct outcome world_remove(struct world *world, const struct fault *fault,
-    long at);
-struct outcome world_finish(struct world *world, const struct fault *fault,
-    long at);
+struct outcome
+world_remove(struct world *world, const struct fault *fault, long at);
+struct outcome
+world_finish(struct world *world, const struct fault *fault, long at);
 
 /* Which of MAY_BE_BEFORE and MAY_BE_AFTER, with all deliveries, it is. */
 int world_is(struct world *world);
@@ -98,8 +98,8 @@ bool world_has(struct world *world, const char *name);
 
 /* All of a file; false: there is none.  And a file with just that in it. */
 bool world_load(struct world *world, const char *name, struct octets *octets);
-void world_store(struct world *world, const char *name,
-    const struct octets *octets);
+void
+world_store(struct world *world, const char *name, const struct octets *octets);
 
 /*
  * Finish what is left, without faults, and say in words what is wrong then;
@@ -108,8 +108,7 @@ void world_store(struct world *world, const char *name,
 const char *world_verdict(struct world *world, int may_be);
 
 /* journal_power.c: power lost; the number of states tried. */
-long power_run(struct world *world, const struct scenario *scenario,
-    bool full);
+long power_run(struct world *world, const struct scenario *scenario, bool full);
 
 /* A failure's line, the first few of them. */
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));

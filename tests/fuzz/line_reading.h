@@ -213,21 +213,28 @@ read_bad(struct reading *r)
 	(void)want_line(r, "-ERR");
 	if (++r->nonsense < 10)
 		return;
-	want_text(r, "-ERR too many bad commands");
 	MUST(run.said == END_NONSENSE);
 	r->state = OVER;
 }
 
-/* Words of rest at blanks; 3 for more than two. */
+/* Words of rest, one blank between them; 3 for more than two or otherwise. */
 static int
 words_count(char *rest, char *word[2])
 {
+	size_t length = strlen(rest);
 	int count = 0;
+	char *blank;
 
-	for (rest = strtok(rest, " "); rest != NULL; rest = strtok(NULL, " ")) {
-		if (count == 2)
+	while (length > 0 && rest[length - 1] == ' ')
+		rest[--length] = '\0';
+	for (; *rest != '\0'; rest = blank + 1) {
+		blank = strchr(rest, ' ');
+		if (blank == rest || count == 2)
 			return 3;
 		word[count++] = rest;
+		if (blank == NULL)
+			break;
+		*blank = '\0';
 	}
 	return count;
 }

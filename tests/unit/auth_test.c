@@ -44,8 +44,8 @@ own_rest(const char *after)
 {
 	static char rest[256];
 
-	if (text_print(rest, sizeof(rest), ":%u:%u%s", world_uid(),
-	    world_gid(), after) == -1)
+	if (text_print(rest, sizeof(rest), ":%u:%u%s", world_uid(), world_gid(),
+		after) == -1)
 		fatalx("rest");
 	return rest;
 }
@@ -53,11 +53,10 @@ own_rest(const char *after)
 static void
 test_kinds(void)
 {
-	static const char *const settings[] = { SHA512,
-		"$5$rounds=1000$saltsalt$", "$y$j75$saltsaltsalt$",
-		"$2b$04$abcdefghijklmnopqrstuu", "$1$saltsalt$",
-		"$gy$j75$saltsaltsalt$", "$7$6..../....saltsalt$",
-		"ab" };
+	static const char *const settings[] = {SHA512,
+	    "$5$rounds=1000$saltsalt$", "$y$j75$saltsaltsalt$",
+	    "$2b$04$abcdefghijklmnopqrstuu", "$1$saltsalt$",
+	    "$gy$j75$saltsaltsalt$", "$7$6..../....saltsalt$", "ab"};
 	const char *hash;
 	char crypted[HASH_SIZE + 8];
 	size_t i;
@@ -93,21 +92,24 @@ test_account(void)
 	    own_rest(":Bob:/home/bob:/bin/false:more:and more"));
 	world_set("mailbox", "maildir:~/%d/%n");
 	ok(world_try("bob@example.org", "pw") == CODE_OK, "a whole line");
-	ok(world_account.uid == world_uid() &&
-	    world_account.gid == world_gid(), "uid and gid");
+	ok(world_account.uid == world_uid() && world_account.gid == world_gid(),
+	    "uid and gid");
 	ok(strcmp(world_account.name, "bob@example.org") == 0, "name");
 	ok(strcmp(world_account.home, "/home/bob") == 0, "home");
-	ok(strcmp(world_account.mailbox,
-	    "maildir:/home/bob/example.org/bob") == 0, "mailbox");
+	ok(strcmp(world_account.mailbox, "maildir:/home/bob/example.org/bob") ==
+		0,
+	    "mailbox");
 	ok(world_account.reason[0] == '\0', "no reason");
 	if (geteuid() == 0)
 		ok(world_account.group_count == 1 &&
-		    world_account.groups[0] == OTHER_UID, "its gid, no more");
+			world_account.groups[0] == OTHER_UID,
+		    "its gid, no more");
 	ok(world_try("bob@EXAMPLE.org", "pw") == CODE_AUTH,
 	    "names are compared exactly");
 	ok(world_try("bob", "pw") == CODE_AUTH, "a part of a name is none");
 	ok(world_account.uid == 0 && world_account.name[0] == '\0' &&
-	    world_account.groups[0] == 0 && world_account.mailbox[0] == '\0',
+		world_account.groups[0] == 0 &&
+		world_account.mailbox[0] == '\0',
 	    "a refused account holds nothing");
 	ok(world_try("bob@example.org:", "pw") == CODE_AUTH, "name and colon");
 	users_one("bob", hash, own_rest(""));
@@ -122,7 +124,8 @@ test_account(void)
 	world_set("mail-group", "no-such-group-at-all");
 	users_one("bob", hash, own_rest(""));
 	ok(world_try("bob", "pw") == CODE_OK &&
-	    world_account.mail_gid == world_account.gid, "no mail-group");
+		world_account.mail_gid == world_account.gid,
+	    "no mail-group");
 	world_set("mail-group", "mail");
 }
 
@@ -133,11 +136,14 @@ test_layout(void)
 	const char *other = world_hash("other", SHA512);
 
 	memcpy(hash, world_hash("pw", SHA512), HASH_SIZE);
-	if (text_print(text, sizeof(text), "# a comment: with a colon\n\n"
-	    "#bob:%s%s\n  \nanne:%s%s\r\nbob:%s%s\nbob:%s%s\n:%s%s\nnocolon\n"
-	    "last:%s%s",
-	    other, own_rest(""), hash, own_rest(""), hash, own_rest(""), other,
-	    own_rest(""), hash, own_rest(""), hash, own_rest("")) == -1)
+	if (text_print(text, sizeof(text),
+		"# a comment: with a colon\n\n"
+		"#bob:%s%s\n  "
+		"\nanne:%s%s\r\nbob:%s%s\nbob:%s%s\n:%s%s\nnocolon\n"
+		"last:%s%s",
+		other, own_rest(""), hash, own_rest(""), hash, own_rest(""),
+		other, own_rest(""), hash, own_rest(""), hash,
+		own_rest("")) == -1)
 		fatalx("text");
 	users_text(text);
 	ok(world_try("bob", "pw") == CODE_OK, "after comments");
@@ -152,21 +158,21 @@ test_layout(void)
 	users_text("");
 	ok(world_try("bob", "pw") == CODE_AUTH, "an empty file");
 	if (text_print(text, sizeof(text), "a:x:1:1\nX\nbob:%s%s\n", hash,
-	    own_rest("")) == -1)
+		own_rest("")) == -1)
 		fatalx("text");
 	*strchr(text, 'X') = '\0';
-	world_write(world_path(USERS), text,
-	    8 + 2 + strlen(text + 9) + 1, 0600);
+	world_write(
+	    world_path(USERS), text, 8 + 2 + strlen(text + 9) + 1, 0600);
 	ok(world_try("bob", "pw") == CODE_OK, "a NUL hides no later line");
 }
 
 static void
 test_hashes(void)
 {
-	static const char *const bad[] = { "", "x", "*", "!", "!!", "*LK*",
-		"NP", "pw", "$", "$$$$$$$$$$$$$$", "$6$", "$99$saltsalt$abcdef",
-		"{SSHA}AAAAAAAAAAAAAAAAAAAAAA", "{PLAIN}pw", "{CRYPT}",
-		"$6$salt salt$aaaaaaaaaaaaaaa", "*0", "*1" };
+	static const char *const bad[] = {"", "x", "*", "!", "!!", "*LK*", "NP",
+	    "pw", "$", "$$$$$$$$$$$$$$", "$6$", "$99$saltsalt$abcdef",
+	    "{SSHA}AAAAAAAAAAAAAAAAAAAAAA", "{PLAIN}pw", "{CRYPT}",
+	    "$6$salt salt$aaaaaaaaaaaaaaa", "*0", "*1"};
 	char locked[HASH_SIZE + 2];
 	const char *hash = world_hash("pw", SHA512);
 	size_t i;
@@ -174,8 +180,9 @@ test_hashes(void)
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		users_one("bob", bad[i], own_rest(""));
 		ok(world_try("bob", "pw") == CODE_AUTH &&
-		    world_try("bob", bad[i]) == CODE_AUTH &&
-		    world_account.reason[0] != '\0', "the hash '%s'", bad[i]);
+			world_try("bob", bad[i]) == CODE_AUTH &&
+			world_account.reason[0] != '\0',
+		    "the hash '%s'", bad[i]);
 	}
 	for (i = 0; i < 2; i++) {
 		if (text_print(locked, sizeof(locked), "%c%s", "!*"[i], hash) ==
@@ -183,7 +190,7 @@ test_hashes(void)
 			fatalx("hash");
 		users_one("bob", locked, own_rest(""));
 		ok(world_try("bob", "pw") == CODE_AUTH &&
-		    world_reason("virtual:1: the account is locked"),
+			world_reason("virtual:1: the account is locked"),
 		    "locked with %c", "!*"[i]);
 	}
 }
@@ -195,7 +202,7 @@ test_stand_in(void)
 	char text[4096];
 
 	if (text_print(text, sizeof(text), "anne:%s%s\nbob:!%s\ncy:\n",
-	    world_hash("hers", SHA512), own_rest(""), own_rest("")) == -1)
+		world_hash("hers", SHA512), own_rest(""), own_rest("")) == -1)
 		fatalx("text");
 	users_text(text);
 	ok(world_try("anne", "hers") == CODE_OK, "her own");
@@ -207,20 +214,20 @@ test_stand_in(void)
 static void
 test_numbers(void)
 {
-	static const char *const bad[] = { ":-1:1", ":+5:5", ":0x10:5", ":a:5",
-		":5 :5", ": 5:5", ":4294967295:5", ":4294967296:5",
-		":18446744073709551621:5", ":5:4294967295", ":5:b", ":5:",
-		":5" };
+	static const char *const bad[] = {":-1:1", ":+5:5", ":0x10:5", ":a:5",
+	    ":5 :5", ": 5:5", ":4294967295:5", ":4294967296:5",
+	    ":18446744073709551621:5", ":5:4294967295", ":5:b", ":5:", ":5"};
 	const char *hash = world_hash("pw", SHA512);
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		users_one("# first\nbob", hash, bad[i]);
 		ok(world_try("bob", "pw") == CODE_PERMANENT &&
-		    world_reason("virtual:2: its "), "'%s' with the password",
-		    bad[i]);
+			world_reason("virtual:2: its "),
+		    "'%s' with the password", bad[i]);
 		ok(world_try("bob", "no") == CODE_AUTH &&
-		    world_reason("wrong password"), "'%s' without", bad[i]);
+			world_reason("wrong password"),
+		    "'%s' without", bad[i]);
 	}
 }
 
@@ -239,15 +246,18 @@ test_long(void)
 	memset(home + length + 1, 'h', CHANNEL_PATH - 2);
 	users_one("bob", hash, home);
 	ok(world_try("bob", "pw") == CODE_OK &&
-	    strlen(world_account.home) == CHANNEL_PATH - 1, "the longest home");
+		strlen(world_account.home) == CHANNEL_PATH - 1,
+	    "the longest home");
 	home[length + CHANNEL_PATH - 1] = 'h';
 	users_one("bob", hash, home);
 	ok(world_try("bob", "pw") == CODE_PERMANENT &&
-	    world_reason("home is too long"), "one octet more");
+		world_reason("home is too long"),
+	    "one octet more");
 	memset(name, 'n', CHANNEL_NAME);
 	users_one(name, hash, own_rest(""));
 	ok(world_try(name, "pw") == CODE_PERMANENT &&
-	    world_reason("name is too long"), "a name that is too long");
+		world_reason("name is too long"),
+	    "a name that is too long");
 	name[CHANNEL_NAME - 1] = '\0';
 	users_one(name, hash, own_rest(""));
 	ok(world_try(name, "pw") == CODE_OK, "the longest name");
@@ -274,12 +284,14 @@ test_never(void)
 		    "an empty uid is our own: root's");
 	else
 		ok(world_try("bob", "pw") == CODE_OK &&
-		    world_account.uid == getuid() &&
-		    world_account.gid == getgid(), "an empty uid is our own");
+			world_account.uid == getuid() &&
+			world_account.gid == getgid(),
+		    "an empty uid is our own");
 	if (geteuid() != 0) {
 		users_one("bob", hash, ":4242:4242:::");
 		ok(world_try("bob", "pw") == CODE_PERMANENT &&
-		    world_reason("4242"), "another uid needs root");
+			world_reason("4242"),
+		    "another uid needs root");
 		ok(world_try("bob", "no") == CODE_AUTH, "not told to all");
 	}
 }
@@ -304,20 +316,23 @@ test_other_uid(void)
 	line_print(line, sizeof(line), "bob", hash, "");
 	world_write(world_path(USERS), line, strlen(line), 0644);
 	ok(world_as(OTHER_UID, look_right) == CODE_OK &&
-	    world_account.uid == OTHER_UID && world_account.gid == OTHER_UID,
+		world_account.uid == OTHER_UID &&
+		world_account.gid == OTHER_UID,
 	    "an empty uid is the one that pop3d runs as");
 	line_print(line, sizeof(line), "bob", hash, ":4242:4242:::");
 	world_write(world_path(USERS), line, strlen(line), 0644);
 	ok(world_as(OTHER_UID, look_right) == CODE_PERMANENT &&
-	    world_reason("4242"), "another uid needs root");
+		world_reason("4242"),
+	    "another uid needs root");
 	line_print(line, sizeof(line), "bob", hash, ":54321:8:::");
 	world_write(world_path(USERS), line, strlen(line), 0664);
 	ok(world_as(OTHER_UID, look_right) == CODE_OK &&
-	    world_account.gid == OTHER_UID,
+		world_account.gid == OTHER_UID,
 	    "the gid stays the process's own; its group may write the file");
 	world_write(world_path(USERS), line, strlen(line), 0600);
 	ok(world_as(OTHER_UID, look_right) == CODE_TEMPORARY &&
-	    world_reason("ermission"), "a file that it may not read");
+		world_reason("ermission"),
+	    "a file that it may not read");
 }
 
 static void
@@ -328,15 +343,18 @@ test_file(void)
 
 	users_one("bob", hash, own_rest(""));
 	path = world_path(USERS);
-	ok(chmod(path, 0602) == 0 && world_try("bob", "pw") ==
-	    CODE_TEMPORARY && world_reason("everybody"), "writable by all");
-	ok(chmod(path, 0660) == 0 && world_try("bob", "pw") ==
-	    (geteuid() == 0 ? CODE_TEMPORARY : CODE_OK),
+	ok(chmod(path, 0602) == 0 && world_try("bob", "pw") == CODE_TEMPORARY &&
+		world_reason("everybody"),
+	    "writable by all");
+	ok(chmod(path, 0660) == 0 &&
+		world_try("bob", "pw") ==
+		    (geteuid() == 0 ? CODE_TEMPORARY : CODE_OK),
 	    "by its group: not when root");
 	ok(chmod(path, 0644) == 0 && world_try("bob", "pw") == CODE_OK,
 	    "readable by all");
 	world_set("passwd-file", world_path("not-there"));
-	ok(world_try("bob", "pw") == CODE_TEMPORARY && world_reason("not-there"),
+	ok(world_try("bob", "pw") == CODE_TEMPORARY &&
+		world_reason("not-there"),
 	    "a file that is not there");
 	world_set("passwd-file", world_folder);
 	ok(world_try("bob", "pw") == CODE_TEMPORARY, "a folder");
@@ -371,23 +389,24 @@ price(const char *name)
 static void
 test_price(void)
 {
-	static const char *const names[] = { "locked", "empty", "kind",
-		"none", "alsonone" };
+	static const char *const names[] = {
+	    "locked", "empty", "kind", "none", "alsonone"};
 	char text[4096];
 	double known, cost;
 	size_t i;
 
-	if (text_print(text, sizeof(text), "anne:%s%s\nlocked:!%s%s\nempty:\n"
-	    "kind:{MD5}AAAAAAAAAAAAAAAAAAAA\n",
-	    world_hash("pw", DEAR), own_rest(""), world_hash("pw", DEAR),
-	    own_rest("")) == -1)
+	if (text_print(text, sizeof(text),
+		"anne:%s%s\nlocked:!%s%s\nempty:\n"
+		"kind:{MD5}AAAAAAAAAAAAAAAAAAAA\n",
+		world_hash("pw", DEAR), own_rest(""), world_hash("pw", DEAR),
+		own_rest("")) == -1)
 		fatalx("text");
 	users_text(text);
 	known = price("anne");
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		cost = price(names[i]);
 		if (!ok(cost > known * 0.4 && cost < known * 2.5,
-		    "'%s' costs what a wrong password costs", names[i]))
+			"'%s' costs what a wrong password costs", names[i]))
 			tap_note("%.0f and %.0f", cost, known);
 	}
 	/* It looks like a hash, and is none: for crypt(3) an error. */
@@ -436,7 +455,7 @@ test_kinds_mixed(void)
 int
 main(void)
 {
-	static const char *const files[] = { USERS, "fifo", NULL };
+	static const char *const files[] = {USERS, "fifo", NULL};
 
 	platform_first_act();
 	world_begin();

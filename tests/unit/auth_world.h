@@ -20,7 +20,7 @@
 #include "tap.h"
 
 #define UNUSED __attribute__((__unused__))
-#define OTHER_UID 54321         /* nobody's, and above any minimum */
+#define OTHER_UID 54321 /* nobody's, and above any minimum */
 
 static char world_folder[64];
 static struct config world_config;
@@ -56,7 +56,7 @@ world_path(const char *name)
 
 	turn = (turn + 1) % 4;
 	if (text_print(path[turn], sizeof(path[turn]), "%s/%s", world_folder,
-	    name) == -1)
+		name) == -1)
 		fatalx("path");
 	return path[turn];
 }
@@ -81,8 +81,9 @@ world_begin(void)
 
 	log_init(LOG_MAIL, true, false);
 	tmp = getenv("TMPDIR");
-	if (text_print(world_folder, sizeof(world_folder), "%s/pop3d-auth.XXXXXX",
-	    tmp == NULL || strlen(tmp) > 40 ? "/tmp" : tmp) == -1 ||
+	if (text_print(world_folder, sizeof(world_folder),
+		"%s/pop3d-auth.XXXXXX",
+		tmp == NULL || strlen(tmp) > 40 ? "/tmp" : tmp) == -1 ||
 	    mkdtemp(world_folder) == NULL || chmod(world_folder, 0755) == -1)
 		fatal("folder");
 	if (config_init(&world_config) == -1)
@@ -140,7 +141,7 @@ world_as(uid_t uid, void (*look)(void))
 			_exit(1);
 		look();
 		_exit(write_full(ends[1], &world_account,
-		    sizeof(world_account)) == -1);
+			  sizeof(world_account)) == -1);
 	}
 	(void)close(ends[1]);
 	if (read_full(ends[0], &world_account, sizeof(world_account)) !=

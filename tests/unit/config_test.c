@@ -278,7 +278,7 @@ test_complaints(void)
 	complaint("\n\ntimeout = 1\ncolour = red\nx\n", 29,
 	    ":4: unknown name 'colour'");
 	complaint("timeout = soon", 14, ":1: timeout: 'soon' is not a time");
-	complaint("timeout = 1\n\0timeout = 2\n", 25, ": a NUL octet");
+	complaint("timeout = 1\n\0timeout = 2\n", 25, ":2: a NUL octet");
 	complaint("\xef\xbb\xbftimeout = 1\n", 15, ":1: unknown name");
 	/* A name full of %: complaints are no formats. */
 	complaint("%n%s = 1\n", 9, ":1: unknown name '%n%s'");

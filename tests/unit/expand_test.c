@@ -16,10 +16,10 @@ expand(const char *template, const char *name, const char *home)
 	static struct ch_account account;
 
 	memset(&account, 0, sizeof(account));
-	if (text_copy(account.name, sizeof(account.name), name,
-	    strlen(name)) == -1 ||
-	    text_copy(account.home, sizeof(account.home), home,
-	    strlen(home)) == -1)
+	if (text_copy(account.name, sizeof(account.name), name, strlen(name)) ==
+		-1 ||
+	    text_copy(account.home, sizeof(account.home), home, strlen(home)) ==
+		-1)
 		fatalx("the test's own texts");
 	memset(got, 'x', sizeof(got));
 	errno = 0;
@@ -27,14 +27,14 @@ expand(const char *template, const char *name, const char *home)
 }
 
 static void
-makes(const char *template, const char *name, const char *home,
-    const char *want)
+makes(
+    const char *template, const char *name, const char *home, const char *want)
 {
 	int rc;
 
 	rc = expand(template, name, home);
 	if (!ok(rc == 0 && strcmp(got, want) == 0, "%s of %s is %s", template,
-	    name, want))
+		name, want))
 		tap_note("got %d, %s", rc, got);
 }
 
@@ -48,7 +48,8 @@ refuses(const char *template, const char *name, const char *home)
 	log_name(shown[1], sizeof(shown[1]), home);
 	rc = expand(template, name, home);
 	if (!ok(rc == -1 && errno == EINVAL && got[0] == '\0',
-	    "%s of '%s', home '%s', is refused", template, shown[0], shown[1]))
+		"%s of '%s', home '%s', is refused", template, shown[0],
+		shown[1]))
 		tap_note("got %d, errno %d, %s", rc, errno, got);
 }
 
@@ -60,8 +61,8 @@ test_makes(void)
 	    "maildir:/home/bob/Maildir");
 	makes("maildir:~/Maildir", "bob", "/", "maildir:/Maildir");
 	makes("auto:%h/mail", "bob", "/home/bob//", "auto:/home/bob/mail");
-	makes("mbox:/v/%d/%n", "bob@example.org", "",
-	    "mbox:/v/example.org/bob");
+	makes(
+	    "mbox:/v/%d/%n", "bob@example.org", "", "mbox:/v/example.org/bob");
 	makes("mbox:/v/%u", "bob@example.org", "", "mbox:/v/bob@example.org");
 	makes("mbox:/v/%n", "bob", "", "mbox:/v/bob");
 	makes("mbox:/v/100%%/%u", "bob", "", "mbox:/v/100%/bob");
@@ -80,9 +81,9 @@ test_makes(void)
 static void
 test_names(void)
 {
-	static const char *const names[] = { "", ".", "..", "../x", "a/b",
-		"/", "/etc/passwd", "a/", ".hidden", "a\nb", "a\tb", "\001",
-		"a\177", "a\r", "a/../b", "a@../b", "../a@b" };
+	static const char *const names[] = {"", ".", "..", "../x", "a/b", "/",
+	    "/etc/passwd", "a/", ".hidden", "a\nb", "a\tb", "\001", "a\177",
+	    "a\r", "a/../b", "a@../b", "../a@b"};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
@@ -147,23 +148,26 @@ test_long(void)
 	account.home[0] = '/';
 	memset(account.home + 1, 'h', sizeof(account.home) - 2);
 	ok(mailbox_expand("mbox:/v/%u", &account, got, sizeof(got)) == 0 &&
-	    strlen(got) == 8 + CHANNEL_NAME - 1, "the longest name");
-	ok(mailbox_expand("mbox:/v/%u/%u/%u/%u", &account, got,
-	    sizeof(got)) == -1 && errno == ENAMETOOLONG && got[0] == '\0',
+		strlen(got) == 8 + CHANNEL_NAME - 1,
+	    "the longest name");
+	ok(mailbox_expand("mbox:/v/%u/%u/%u/%u", &account, got, sizeof(got)) ==
+		    -1 &&
+		errno == ENAMETOOLONG && got[0] == '\0',
 	    "four of them are too long");
 	ok(mailbox_expand("mbox:~/%u", &account, got, sizeof(got)) == -1 &&
-	    errno == ENAMETOOLONG && got[0] == '\0', "the longest home is");
+		errno == ENAMETOOLONG && got[0] == '\0',
+	    "the longest home is");
 	memcpy(template, "mbox:/", 6);
 	memset(template + 6, 'p', sizeof(template) - 7);
 	ok(mailbox_expand(template, &account, got, sizeof(got)) == -1 &&
-	    errno == ENAMETOOLONG && got[0] == '\0', "a long template is");
+		errno == ENAMETOOLONG && got[0] == '\0',
+	    "a long template is");
 	memcpy(account.name, "bob", 4);
 	for (i = 0; i < sizeof(small); i++) {
 		if (mailbox_expand("mbox:/v/%u%%", &account, small, i) == 0)
 			break;
 	}
-	ok(i == strlen("mbox:/v/bob%") + 1, "it needs %zu octets, no fewer",
-	    i);
+	ok(i == strlen("mbox:/v/bob%") + 1, "it needs %zu octets, no fewer", i);
 }
 
 int

@@ -15,7 +15,8 @@ test_types(void)
 {
 	static const uint32_t free_types[] = {CH_TRACE, CH_DEBUG, CH_END};
 	static const uint32_t login_types[] = {CH_PASSWORD, CH_EXTERNAL};
-	static const uint32_t mailbox_types[] = {CH_LOOK, CH_MARK, CH_UPDATE};
+	static const uint32_t mailbox_types[] = {
+	    CH_OPEN, CH_LOOK, CH_MARK, CH_UPDATE};
 	struct attack a = {.log = NULL, .lines = -1};
 	char detail[80];
 	bool allowed;

@@ -40,7 +40,7 @@ broken(const char *what)
 __attribute__((__unused__)) static struct text
 text_make(size_t size)
 {
-	struct text text = { size, malloc(size + 1) };
+	struct text text = {size, malloc(size + 1)};
 	uint64_t n = 88172645463325252U;
 
 	if (text.p == NULL)
@@ -97,7 +97,7 @@ __attribute__((__unused__)) static bool
 is_without(int fd, const struct text *text, const struct journal_range *r,
     size_t count, const struct text *more)
 {
-	struct text now = { text->size + 1000000, NULL };
+	struct text now = {text->size + 1000000, NULL};
 	size_t at = 0, place_now = 0, n;
 	ssize_t got = -1;
 	bool same = true;
@@ -130,7 +130,7 @@ __attribute__((__unused__)) static int
 remove_limited(size_t size, const struct journal_range *r, size_t count,
     rlim_t limit, bool *begun)
 {
-	const struct rlimit rlimit = { limit, limit };
+	const struct rlimit rlimit = {limit, limit};
 	int status, fd = file_reopen(), result;
 	pid_t child;
 
@@ -157,8 +157,8 @@ remove_limited(size_t size, const struct journal_range *r, size_t count,
  * what a process that was killed there leaves behind.
  */
 __attribute__((__unused__)) static struct text
-interrupted(size_t size, const struct journal_range *r, size_t count,
-    rlim_t limit)
+interrupted(
+    size_t size, const struct journal_range *r, size_t count, rlim_t limit)
 {
 	struct text text = text_make(size);
 	bool begun;
@@ -173,10 +173,7 @@ interrupted(size_t size, const struct journal_range *r, size_t count,
 #define SIZE 400000
 #define LIMIT 120000 /* in the second step: among what its window saved */
 __attribute__((__unused__)) static const struct journal_range holes[] = {
-	{ 20000, 9000 },
-	{ 60000, 15000 },
-	{ 390000, 1000 }
-};
+    {20000, 9000}, {60000, 15000}, {390000, 1000}};
 
 static void
 files_open(void)
@@ -189,7 +186,7 @@ files_open(void)
 	directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory == -1)
 		broken(folder);
-	place = (struct journal_place){ directory, "j", SPACE };
+	place = (struct journal_place){directory, "j", SPACE};
 }
 
 static void

@@ -20,7 +20,7 @@ aside(int fd, const struct text *now)
 static struct text
 text_load(const char *name)
 {
-	struct text text = { 2000000, malloc(2000000) };
+	struct text text = {2000000, malloc(2000000)};
 	int fd = openat(directory, name, O_RDONLY);
 	ssize_t got = -1;
 
@@ -106,8 +106,8 @@ test_corrupt(void)
 
 /* The two records of a journal, and which of them counts. */
 static size_t
-records_get(const struct text *journal, struct header *header,
-    struct record records[2])
+records_get(
+    const struct text *journal, struct header *header, struct record records[2])
 {
 	if (header_get(header, journal->p) != BLOCK_GOOD)
 		broken("the header");
@@ -128,14 +128,13 @@ test_hostile(void)
 	struct record records[2], record;
 	struct toll toll = {0};
 	size_t slot;
-	uint64_t *const fields[] = { &header.device, &header.inode,
-		&header.count, &header.first, &header.end, &header.removed,
-		&header.ranges_sum, &header.data_at, &header.data_size,
-		&record.sequence, &record.size, &record.moved,
-		&record.window_at, &record.window_size, &record.window_sum };
-	const uint64_t values[] = { 0, 1, 31, 4096, SIZE, SIZE * 2,
-		INT64_MAX, INT64_MAX - 4096, UINT64_MAX, UINT64_MAX - 15,
-		(uint64_t)1 << 60 };
+	uint64_t *const fields[] = {&header.device, &header.inode,
+	    &header.count, &header.first, &header.end, &header.removed,
+	    &header.ranges_sum, &header.data_at, &header.data_size,
+	    &record.sequence, &record.size, &record.moved, &record.window_at,
+	    &record.window_size, &record.window_sum};
+	const uint64_t values[] = {0, 1, 31, 4096, SIZE, SIZE * 2, INT64_MAX,
+	    INT64_MAX - 4096, UINT64_MAX, UINT64_MAX - 15, (uint64_t)1 << 60};
 
 	text = interrupted(SIZE, holes, 3, LIMIT);
 	journal = text_load("j");
@@ -146,8 +145,8 @@ test_hostile(void)
 		uint64_t value = values[i % ARRAY_SIZE(values)];
 
 		/* No window, or older: what could be true stands. */
-		if (value == 0 && (field == &record.window_size ||
-			field == &record.sequence))
+		if (value == 0 &&
+		    (field == &record.window_size || field == &record.sequence))
 			continue;
 		slot = records_get(&journal, &header, records);
 		record = records[slot];

@@ -44,7 +44,7 @@ test_many(uint64_t space)
 static void
 test_removals(void)
 {
-	struct journal_range r[4] = { { 0, 5000 } };
+	struct journal_range r[4] = {{0, 5000}};
 
 	test_remove("the first message", 100000, SPACE, r, 1);
 	test_remove("all of it", 5000, SPACE, r, 1);
@@ -57,14 +57,14 @@ test_removals(void)
 	test_remove("32 octets at the end", 50032, SPACE, r, 1);
 	r[0].length = 900000;
 	test_remove("a gap greater than the journal", 4000000, 65536, r, 1);
-	r[1] = (struct journal_range){ 950000, 50000 };
+	r[1] = (struct journal_range){950000, 50000};
 	test_remove("two", 4000000, SPACE, r, 2);
 	test_remove("one and the tail", 1000000, SPACE, r, 2);
-	r[2] = (struct journal_range){ 1000000, 300000 };
+	r[2] = (struct journal_range){1000000, 300000};
 	test_remove("two that touch, and the tail", 1300000, 65536, r, 3);
-	r[0] = (struct journal_range){ 0, 1 };
-	r[1] = (struct journal_range){ 2, 1 };
-	r[2] = (struct journal_range){ 4, 31 };
+	r[0] = (struct journal_range){0, 1};
+	r[1] = (struct journal_range){2, 1};
+	r[2] = (struct journal_range){4, 31};
 	test_remove("single octets", 100000, 20000, r, 3);
 	test_many(SPACE);
 	test_many(65536);
@@ -83,15 +83,15 @@ test_refused(void)
 		int error;
 		const char *name;
 	} cases[] = {
-		{ { { 10, 0 } }, 1, 10000, EINVAL, "an empty range" },
-		{ { { 10, 20 } }, 1, 10000, EINVAL, "fewer than 32 octets" },
-		{ { { 10, 90 }, { 50, 90 } }, 2, 10000, EINVAL, "overlap" },
-		{ { { 500, 90 }, { 50, 90 } }, 2, 10000, EINVAL, "disorder" },
-		{ { { 9990, 90 } }, 1, 10000, EINVAL, "beyond the end" },
-		{ { { 90, UINT64_MAX } }, 1, 10000, EINVAL, "overflow" },
-		{ { { 10, 90 } }, 1, 9999, EAGAIN, "a greater size" },
-		{ { { 0, 9999 } }, 1, 9999, EAGAIN, "a greater size, all" },
-		{ { { 10, 90 } }, 1, 10001, EAGAIN, "a smaller size" },
+	    {{{10, 0}}, 1, 10000, EINVAL, "an empty range"},
+	    {{{10, 20}}, 1, 10000, EINVAL, "fewer than 32 octets"},
+	    {{{10, 90}, {50, 90}}, 2, 10000, EINVAL, "overlap"},
+	    {{{500, 90}, {50, 90}}, 2, 10000, EINVAL, "disorder"},
+	    {{{9990, 90}}, 1, 10000, EINVAL, "beyond the end"},
+	    {{{90, UINT64_MAX}}, 1, 10000, EINVAL, "overflow"},
+	    {{{10, 90}}, 1, 9999, EAGAIN, "a greater size"},
+	    {{{0, 9999}}, 1, 9999, EAGAIN, "a greater size, all"},
+	    {{{10, 90}}, 1, 10001, EAGAIN, "a smaller size"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -112,7 +112,7 @@ static void
 test_full(void)
 {
 	struct text text = text_make(60000);
-	struct journal_range r = { 100, 5000 };
+	struct journal_range r = {100, 5000};
 	int fd = file_make(&text);
 	bool begun = false;
 

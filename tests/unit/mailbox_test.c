@@ -6,11 +6,11 @@
 
 #include <sys/socket.h>
 
-#define ONE                                                                    \
-	"From a@example.org Mon Jan  1 00:00:00 2024\n"                        \
+#define ONE \
+	"From a@example.org Mon Jan  1 00:00:00 2024\n" \
 	"Subject: one\nMessage-ID: <1@x>\n\nfirst\n\n"
-#define TWO                                                                    \
-	"From b@example.org Mon Jan  1 00:00:01 2024\n"                        \
+#define TWO \
+	"From b@example.org Mon Jan  1 00:00:01 2024\n" \
 	"Subject: two\nMessage-ID: <2@x>\n\nsecond\n\n"
 
 /* The first descriptor that is free: the same before and after a session. */

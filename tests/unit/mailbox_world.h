@@ -143,7 +143,7 @@ world_count(const char *start)
 /* A child that waits to be told to end; world_child() is 0 in it. */
 struct world_child {
 	pid_t pid;
-	int end; /* parent: closing it ends the child */
+	int end;   /* parent: closing it ends the child */
 	int ready; /* child: writing to it lets the parent go on */
 };
 

@@ -16,16 +16,16 @@ static struct record answer;
 
 /* A verifier that holds what the back holds: the connection and more. */
 static pid_t
-verifier_fork(int ends[2], int connection, struct record *request,
-    const char *owner_of)
+verifier_fork(
+    int ends[2], int connection, struct record *request, const char *owner_of)
 {
 	pid_t pid;
 
 	if (channel_pair(ends) == -1 || (pid = fork()) == -1)
 		fatal("fork");
 	if (pid == 0) {
-		if (connection != -1 && (dup2(connection, 0) == -1 ||
-		    dup2(connection, 1) == -1))
+		if (connection != -1 &&
+		    (dup2(connection, 0) == -1 || dup2(connection, 1) == -1))
 			_exit(2);
 		verifier_run(&world_config, ends[1], request, owner_of);
 	}
@@ -62,9 +62,9 @@ request_password(struct record *request, const char *name, const char *secret)
 	memset(request, 0, sizeof(*request));
 	request->type = CH_PASSWORD;
 	if (text_copy(request->u.password.name, CHANNEL_NAME, name,
-	    strlen(name)) == -1 ||
+		strlen(name)) == -1 ||
 	    text_copy(request->u.password.secret, CHANNEL_SECRET, secret,
-	    strlen(secret)) == -1)
+		strlen(secret)) == -1)
 		fatalx("request");
 }
 
@@ -74,7 +74,7 @@ users(const char *setting)
 	char line[1024];
 
 	if (text_print(line, sizeof(line), "bob:%s:%u:%u\n",
-	    world_hash("pw", setting), world_uid(), world_gid()) == -1)
+		world_hash("pw", setting), world_uid(), world_gid()) == -1)
 		fatalx("line");
 	world_write(world_path("virtual"), line, strlen(line), 0600);
 }
@@ -88,12 +88,12 @@ test_password(void)
 	users(SHA512);
 	request_password(&request, "bob", "pw");
 	ok(verifier_ask(&request, NULL) == CODE_OK &&
-	    answer.u.account.uid == world_uid() &&
-	    strcmp(answer.u.account.mailbox, "mbox:/var/mail/bob") == 0,
+		answer.u.account.uid == world_uid() &&
+		strcmp(answer.u.account.mailbox, "mbox:/var/mail/bob") == 0,
 	    "the right password");
 	request_password(&request, "bob", "no");
 	ok(verifier_ask(&request, NULL) == CODE_AUTH &&
-	    answer.u.account.uid == 0 && answer.u.account.name[0] == '\0',
+		answer.u.account.uid == 0 && answer.u.account.name[0] == '\0',
 	    "a wrong one");
 	memset(longest, 'p', sizeof(longest) - 1);
 	request_password(&request, "bob", longest);
@@ -173,8 +173,9 @@ test_owner_self(void)
 	path = world_path("mbox");
 	world_write(path, "", 0, 0600);
 	ok(owner(path) == CODE_OK && world_account.uid == getuid() &&
-	    world_account.gid == getgid() && world_account.name[0] != '\0' &&
-	    mailbox_is("mbox:", path), "my own mailbox");
+		world_account.gid == getgid() &&
+		world_account.name[0] != '\0' && mailbox_is("mbox:", path),
+	    "my own mailbox");
 	if (text_print(text, sizeof(text), "maildir:%s", path) == -1)
 		fatalx("path");
 	ok(owner(text) == CODE_OK && mailbox_is("maildir:", path), "maildir:");
@@ -182,9 +183,10 @@ test_owner_self(void)
 		fatalx("path");
 	ok(owner(text) == CODE_OK && mailbox_is("auto:", path), "auto:");
 	ok(owner(world_path("missing")) == CODE_OK &&
-	    world_account.uid == getuid(), "one that is not there yet");
-	ok(owner("/etc/passwd") == CODE_PERMANENT &&
-	    world_reason("uid 0's"), "root's");
+		world_account.uid == getuid(),
+	    "one that is not there yet");
+	ok(owner("/etc/passwd") == CODE_PERMANENT && world_reason("uid 0's"),
+	    "root's");
 	ok(owner(world_path("mbox/x")) == CODE_PERMANENT, "below a file");
 	ok(owner("") == CODE_PERMANENT && owner("mbox:") == CODE_PERMANENT,
 	    "an empty path");
@@ -207,17 +209,20 @@ test_owner_root(void)
 	world_write(path, "", 0, 0600);
 	ok(owner(path) == CODE_PERMANENT && world_reason("uid 0"), "root's");
 	ok(owner(world_path("missing")) == CODE_PERMANENT &&
-	    world_reason("does not exist"), "one that is not there");
+		world_reason("does not exist"),
+	    "one that is not there");
 	if (chown(path, OTHER_UID, OTHER_UID) == -1)
 		fatal("chown");
 	ok(owner(path) == CODE_PERMANENT && world_reason("not in passwd"),
 	    "one of a uid that is not in passwd");
 	owner_of = path;
 	ok(world_as(OTHER_UID, look_owner) == CODE_OK &&
-	    strcmp(world_account.name, "54321") == 0 &&
-	    world_account.gid == OTHER_UID, "who serves himself");
+		strcmp(world_account.name, "54321") == 0 &&
+		world_account.gid == OTHER_UID,
+	    "who serves himself");
 	ok(world_as(OTHER_UID + 1, look_owner) == CODE_PERMANENT &&
-	    world_reason("uid 54321's"), "but nobody else");
+		world_reason("uid 54321's"),
+	    "but nobody else");
 	nobody = getpwnam("nobody");
 	if (nobody == NULL || nobody->pw_uid == 0) {
 		ok(1, "SKIP: there is no user nobody");
@@ -226,13 +231,15 @@ test_owner_root(void)
 	if (chown(path, nobody->pw_uid, 0) == -1 || symlink(path, link) == -1)
 		fatal("chown");
 	ok(owner(path) == CODE_OK && world_account.uid == nobody->pw_uid &&
-	    world_account.gid == nobody->pw_gid &&
-	    strcmp(world_account.name, "nobody") == 0 &&
-	    world_account.group_count >= 1 &&
-	    strcmp(world_account.home, nobody->pw_dir) == 0 &&
-	    mailbox_is("mbox:", path), "nobody's");
+		world_account.gid == nobody->pw_gid &&
+		strcmp(world_account.name, "nobody") == 0 &&
+		world_account.group_count >= 1 &&
+		strcmp(world_account.home, nobody->pw_dir) == 0 &&
+		mailbox_is("mbox:", path),
+	    "nobody's");
 	ok(owner(link) == CODE_OK && world_account.uid == nobody->pw_uid &&
-	    mailbox_is("mbox:", link), "a symlink to it");
+		mailbox_is("mbox:", link),
+	    "a symlink to it");
 	world_set("minimum-uid", "4000000000");
 	ok(owner(path) == CODE_PERMANENT && world_reason("never served"),
 	    "below minimum-uid");
@@ -265,7 +272,7 @@ test_external(const char *path)
 int
 main(void)
 {
-	static const char *const files[] = { "virtual", "mbox", "link", NULL };
+	static const char *const files[] = {"virtual", "mbox", "link", NULL};
 
 	platform_first_act();
 	world_begin();
