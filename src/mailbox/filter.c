@@ -169,29 +169,45 @@ filter_install(const struct filter_rule *rules, size_t count)
 	    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
 	    LANDLOCK_ACCESS_FS_MAKE_SYM)
 
-int
-filter_directory(int directory)
+/* Of all files only those below directories, for what is in access. */
+static int
+filter_landlock(const int *directories, size_t count, uint64_t access)
 {
 	struct landlock_ruleset_attr attr = {.handled_access_fs = FILTER_ALL};
-	struct landlock_path_beneath_attr rule = {
-	    .allowed_access = LANDLOCK_ACCESS_FS_WRITE_FILE |
-		LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE,
-	    .parent_fd = directory,
-	};
-	long rules, result;
+	struct landlock_path_beneath_attr rule = {.allowed_access = access};
+	long rules, result = 0;
 	int number;
+	size_t i;
 
 	rules = syscall(__NR_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (rules == -1)
 		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -1;
-	result = syscall(__NR_landlock_add_rule, (int)rules,
-	    LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	for (i = 0; i < count && result == 0; i++) {
+		rule.parent_fd = directories[i];
+		result = syscall(__NR_landlock_add_rule, (int)rules,
+		    LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	}
 	if (result == 0)
 		result = syscall(__NR_landlock_restrict_self, (int)rules, 0);
 	number = errno;
 	close((int)rules);
 	errno = number;
 	return (int)result;
+}
+
+int
+filter_directory(int directory)
+{
+	return filter_landlock(&directory, 1,
+	    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+		LANDLOCK_ACCESS_FS_REMOVE_FILE);
+}
+
+int
+filter_reading(const int *directories, size_t count)
+{
+	return filter_landlock(
+	    directories, count, LANDLOCK_ACCESS_FS_READ_FILE);
 }
 
 #else
@@ -208,6 +224,14 @@ int
 filter_directory(int directory)
 {
 	(void)directory;
+	return 0;
+}
+
+int
+filter_reading(const int *directories, size_t count)
+{
+	(void)directories;
+	(void)count;
 	return 0;
 }
 

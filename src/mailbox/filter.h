@@ -36,4 +36,10 @@ int filter_descriptors(int *descriptors, size_t count) MUST_CHECK;
  */
 int filter_directory(int directory) MUST_CHECK;
 
+/*
+ * From now on this process may, of all files, only open those in directories,
+ * for reading.  0 too where the kernel cannot do that; -1 with errno.
+ */
+int filter_reading(const int *directories, size_t count) MUST_CHECK;
+
 #endif

@@ -116,6 +116,22 @@ scanner_known(const struct scanner_job *job, int fd, struct view *view,
 		scan->known = view;
 }
 
+/* -1 with errno. */
+static int
+scanner_close_in(const struct maildir_scan_job *scan)
+{
+	int folders[MAILDIR_FOLDERS];
+	size_t count = 0, i;
+
+	for (i = 0; i < MAILDIR_FOLDERS; i++)
+		if (scan->folders[i] != NULL)
+			folders[count++] = dirfd(scan->folders[i]);
+	if (platform_no_new_privileges() == -1 ||
+	    filter_reading(folders, count) == -1)
+		return -1;
+	return filter_install(scanner_rules, ARRAY_SIZE(scanner_rules));
+}
+
 static _Noreturn void
 scanner_run(const struct scanner_job *job, int to)
 {
@@ -136,9 +152,7 @@ scanner_run(const struct scanner_job *job, int to)
 		scan.crypto = crypto_load();
 		result.error = scan.crypto == NULL ? ELIBACC : 0;
 	}
-	if (result.error == 0 &&
-	    (platform_no_new_privileges() == -1 ||
-		filter_install(scanner_rules, ARRAY_SIZE(scanner_rules)) == -1))
+	if (result.error == 0 && scanner_close_in(&scan) == -1)
 		result.error = errno;
 	if (result.error == 0) {
 		scanner_known(job, keep[KEEP_KNOWN], &view, &scan);
