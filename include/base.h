@@ -225,8 +225,9 @@ struct sandbox_rule {
 	int number; /* SYS_read ... */
 	enum {
 		SANDBOX_ALLOW,
-		SANDBOX_REFUSE, /* fails with EPERM: libc may try it */
-		SANDBOX_NO_EXEC /* mmap: unless it asks for PROT_EXEC */
+		SANDBOX_REFUSE,  /* fails with EPERM: libc may try it */
+		SANDBOX_NO_EXEC, /* mmap: unless it asks for PROT_EXEC */
+		SANDBOX_DONTNEED /* madvise: MADV_DONTNEED, else EPERM */
 	} what;
 };
 
@@ -259,6 +260,13 @@ struct stat;
  * without allowing paths (newer C libraries use newfstatat).
  */
 int platform_fstat(int fd, struct stat *st) MUST_CHECK;
+
+/*
+ * Give back the pages of the program and its libraries that only a start or a
+ * login needed: an idle session is charged for what it has mapped.  They come
+ * again from the page cache when they are touched.
+ */
+void platform_trim(void);
 
 /*
  * Load one of our modules (a file beside the program, or in ../lib/pop3d of

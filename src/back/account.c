@@ -140,19 +140,20 @@ keeper_fork(const struct ch_account *account, int directory, const char *file)
 int
 keeper_start(const struct config *config, const struct ch_account *account)
 {
-	static const char mbox[] = "mbox:";
+	const char *path = strchr(account->mailbox, ':');
 	char file[CHANNEL_PATH];
 	bool needed;
 	int directory = -1, channel;
 
+	/* What auto: finds may be an mbox. */
 	if (geteuid() != 0 || (config->locks & LOCK_DOTLOCK) == 0 ||
-	    strncmp(account->mailbox, mbox, strlen(mbox)) != 0)
+	    path == NULL || strncmp(account->mailbox, "maildir:", 8) == 0)
 		return -1;
 	if (ids_effective(account->uid, account->gid, account->groups,
 		account->group_count) == -1)
 		fatal("cannot take the ids of %s", account->name);
-	needed = lock_keeper_needed(account->mailbox + strlen(mbox),
-	    account->mail_gid, &directory, file);
+	needed =
+	    lock_keeper_needed(path + 1, account->mail_gid, &directory, file);
 	if (ids_effective(0, 0, NULL, 0) == -1)
 		fatal("cannot take back the ids of root");
 	if (!needed)

@@ -229,6 +229,8 @@ login_accept(struct back *back)
 	back->phase = PHASE_MAILBOX;
 	answer(back, type, descriptors, count);
 	mailbox_given(back->mailbox);
+	/* What comes now is hours of waiting, perhaps. */
+	platform_trim();
 }
 
 /* The account is good: become it, and open its mailbox. */

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <link.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,42 @@ platform_fstat(int fd, struct stat *st)
 	return fstat(fd, st);
 #endif
 }
+
+#ifdef __linux__
+/* Segments that nobody may write hold nothing that is not in their file. */
+static int
+segment_trim(struct dl_phdr_info *info, size_t size, void *page)
+{
+	uintptr_t begin, end, mask = *(const uintptr_t *)page - 1;
+	const ElfW(Phdr) * p;
+	unsigned i;
+
+	(void)size;
+	for (i = 0; i < info->dlpi_phnum; i++) {
+		p = &info->dlpi_phdr[i];
+		if (p->p_type != PT_LOAD || (p->p_flags & PF_W) != 0)
+			continue;
+		begin = (info->dlpi_addr + p->p_vaddr) & ~mask;
+		end =
+		    (info->dlpi_addr + p->p_vaddr + p->p_memsz + mask) & ~mask;
+		(void)syscall(SYS_madvise, begin, end - begin, MADV_DONTNEED);
+	}
+	return 0;
+}
+
+void
+platform_trim(void)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	(void)dl_iterate_phdr(segment_trim, &page);
+}
+#else
+void
+platform_trim(void)
+{
+}
+#endif
 
 /*
  * Beside the program or in ../lib/pop3d of it; where there is no /proc, or

@@ -76,6 +76,12 @@ filter_rule(struct filter *f, const struct sandbox_rule *rule)
 		filter_put(f, end, SECCOMP_RET_ALLOW, 0, 0);
 		filter_put(f, end, SECCOMP_RET_KILL_PROCESS, 0, 0);
 		break;
+	case SANDBOX_DONTNEED:
+		filter_put(f, BPF_LD | BPF_W | BPF_ABS, ARGUMENT(2), 0, 0);
+		filter_put(f, BPF_JMP | BPF_JEQ | BPF_K, MADV_DONTNEED, 1, 0);
+		filter_put(f, end, SECCOMP_RET_ERRNO | EPERM, 0, 0);
+		filter_put(f, end, SECCOMP_RET_ALLOW, 0, 0);
+		break;
 	}
 }
 

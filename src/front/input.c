@@ -96,11 +96,12 @@ input_poll(struct session *s, struct pollfd fds[2])
 {
 	int left = wait_time(s), n;
 
-	if (s->busy != NULL && left > BUSY_MS) {
+	if (s->state == TRANS && left > BUSY_MS) {
 		n = poll(fds, 2, BUSY_MS);
 		if (n > 0)
 			return n;
 		busy_drop(s);
+		platform_trim();
 		left -= BUSY_MS;
 	}
 	do

@@ -11,8 +11,8 @@
 
 #define LINE_MAX_OCTETS 1024 /* of a command with its end; RFC 2449, 4: 255 */
 #define INPUT_SIZE 4096      /* octets read at once */
-#define OUTPUT_SIZE 131072   /* octets written at once */
-#define MAIL_SIZE 131072     /* octets of a message read at once */
+#define OUTPUT_SIZE 524288   /* octets written at once */
+#define MAIL_SIZE 262144     /* octets of a message read at once */
 #define SMALL_SIZE 8192      /* octets of each, while little is to be said */
 #define BUSY_MS 100 /* after this time without a command a session is idle */
 #define NONSENSE_MAX 10 /* bad commands a session */

@@ -18,7 +18,7 @@
 #include "wire.h"
 
 #define SCAN_TRIES 3            /* while others move messages */
-#define SCAN_AHEAD 8            /* names fetched from memory in advance */
+#define SCAN_AHEAD 16           /* names fetched from memory in advance */
 #define SCAN_PIECE (128 * 1024) /* octets read at once */
 
 struct scan {
@@ -283,6 +283,13 @@ scan_digests(struct scan *scan)
 	return 0;
 }
 
+static void
+scan_prefetch(const struct maildir_entry *e)
+{
+	__builtin_prefetch(e->name);
+	__builtin_prefetch(e->name + e->is.length);
+}
+
 /* The names, in the order of the messages, whose places become known. */
 static int
 scan_write_names(struct scan *scan, uint64_t at)
@@ -298,7 +305,7 @@ scan_write_names(struct scan *scan, uint64_t at)
 
 		/* They lie about in memory as the folders had them. */
 		if (i + SCAN_AHEAD < scan->list.count)
-			__builtin_prefetch(e[SCAN_AHEAD].name);
+			scan_prefetch(&e[SCAN_AHEAD]);
 		if (SCAN_PIECE - used < length) {
 			if (pwrite_full(scan->job->out, piece, used, at) == -1)
 				return -1;
