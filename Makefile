@@ -24,6 +24,7 @@ HARD = -fPIE -fstack-protector-strong -fstack-clash-protection \
 LINK = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 STD = -std=c11 -D_GNU_SOURCE -Iinclude -MMD -MP
 
+MAKEFLAGS += --no-print-directory
 V ?= 0
 ifeq ($(V),0)
 Q = @

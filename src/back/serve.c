@@ -8,13 +8,16 @@
 
 #include "state.h"
 
+#define COMPLAINTS_MAX 100 /* lines a session */
+
 /* What went wrong, for the log: no lock is held here. */
 static void
-error_log(const struct back *back, const struct mailbox_error *error)
+error_log(struct back *back, const struct mailbox_error *error)
 {
 	char who[CHANNEL_TEXT];
 
-	if (error->log[0] == '\0')
+	/* A front that asks for what is not there must not fill the log. */
+	if (error->log[0] == '\0' || back->complaints++ >= COMPLAINTS_MAX)
 		return;
 	report_who(back, back->name, who, sizeof(who));
 	log_warnx("%s: %s", who, error->log);
@@ -113,7 +116,6 @@ on_update(struct back *back)
 	updated->left = back->tally.left;
 	updated->removed_octets = back->tally.removed_octets;
 	updated->left_octets = back->tally.left_octets;
-	back->updated = true;
 	phase_done(back);
 	answer(back, CH_UPDATE + 1, NULL, 0);
 	error_log(back, &error);

@@ -35,7 +35,7 @@ struct back {
 	uint8_t *deleted,
 	    *fetched; /* a bit a message, from the front's marks */
 	uint32_t messages;
-	bool updated;
+	unsigned complaints; /* of the mailbox, in the log */
 	struct mailbox_tally tally;
 	struct record record; /* the one in flight */
 	uint32_t *seen;       /* by record type: how often it came */

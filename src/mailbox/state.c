@@ -14,29 +14,20 @@
  * whether there was such a one: where .pop3d exists, its lock is taken and
  * its journal finished, too.  There the name is the mailbox's own, so that it
  * holds when the folder is mounted elsewhere.
- *
- * The lock is the kernel's, on a file that is never unlinked: nothing is left
- * of a session that was killed, and nobody can lock a file that is not there
- * any more.  It belongs to the open file description, not to the process
- * (closing another descriptor of the file must not drop it): children share
- * it and must close it.  What the file says is for the log only.
  */
 
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "session_lock.h"
 #include "state.h"
 
 #define STATE_FOLDER ".pop3d"
-#define STATE_GRACE 500 /* ms: who quits and comes back at once */
-#define STATE_PAUSE 50  /* ms */
 
 /*
  * '/' as '=', every octet that is not harmless as %XX.  -1 with errno
@@ -139,100 +130,6 @@ state_place_beside(
 	return fd == -1 ? -1 : state_place_add(state, fd, path->name);
 }
 
-/* A whole-file lock of the open file description; EAGAIN: held. */
-static int
-state_kernel_lock(int fd)
-{
-#ifdef F_OFD_SETLK
-	struct flock record;
-
-	memset(&record, 0, sizeof(record));
-	record.l_type = F_WRLCK;
-	record.l_whence = SEEK_SET;
-	if (fcntl(fd, F_OFD_SETLK, &record) == 0)
-		return 0;
-	if (errno == EACCES)
-		errno = EAGAIN;
-	return -1;
-#else
-	return flock(fd, LOCK_EX | LOCK_NB);
-#endif
-}
-
-/*
- * The place's lock file, opened and locked.  -1 with errno EAGAIN when it is
- * another session's; what that wrote is in holder then.
- */
-static int
-state_place_lock(struct state_place *place, char *holder, size_t size)
-{
-	char name[STATE_FILE];
-	struct stat st;
-	ssize_t got;
-	int fd, number;
-
-	state_file(place, ".lock", name);
-	fd = openat(place->folder, name,
-	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-	    0600);
-	if (fd == -1)
-		return -1;
-	if (fstat(fd, &st) == 0 &&
-	    (!S_ISREG(st.st_mode) || st.st_uid != geteuid()))
-		errno = EPERM;
-	else if (state_kernel_lock(fd) == 0) {
-		place->lock = fd;
-		return 0;
-	}
-	number = errno;
-	if (number == EAGAIN) {
-		got = pread_full(fd, holder, size - 1, 0);
-		holder[got > 0 ? got : 0] = '\0';
-	}
-	close(fd);
-	errno = number;
-	return -1;
-}
-
-/* For the log line of a second session; a full disk is no reason to fail. */
-static void
-state_place_sign(const struct state_place *place, const char *peer)
-{
-	char line[256];
-
-	if (text_print(line, sizeof(line), "%ld %.128s %lld\n", (long)getpid(),
-		peer != NULL && peer[0] != '\0' ? peer : "-",
-		(long long)time(NULL)) == -1 ||
-	    pwrite_full(place->lock, line, strlen(line), 0) == -1 ||
-	    ftruncate(place->lock, (off_t)strlen(line)) == -1)
-		(void)!ftruncate(place->lock, 0);
-}
-
-/* "PID PEER UNIXTIME\n", if it is that. */
-static void
-state_in_use(const struct path *path, char *holder, struct mailbox_error *error)
-{
-	char *peer = strchr(holder, ' ');
-	char *since = peer != NULL ? strchr(peer + 1, ' ') : NULL;
-	uint64_t pid, begin, now = (uint64_t)time(NULL);
-
-	if (since != NULL) {
-		*peer++ = '\0';
-		*since++ = '\0';
-		since[strcspn(since, "\n")] = '\0';
-	}
-	if (since == NULL ||
-	    number_get(holder, strlen(holder), 1, INT32_MAX, &pid) == -1 ||
-	    number_get(since, strlen(since), 0, now, &begin) == -1)
-		mailbox_fail(error, CODE_IN_USE, "mailbox is in use",
-		    "%s: mailbox in use by another session", path->path);
-	else
-		mailbox_fail(error, CODE_IN_USE, "mailbox is in use",
-		    "%s: mailbox in use: pid %lu from %s since %lu s",
-		    path->path, (unsigned long)pid, peer,
-		    (unsigned long)(now - begin));
-}
-
 static void
 state_unlock(struct state *state)
 {
@@ -254,15 +151,18 @@ static enum channel_code
 state_lock(struct state *state, const struct path *path, const char *peer,
     struct mailbox_error *error)
 {
-	static const struct timespec pause = {0, STATE_PAUSE * 1000000L};
-	int64_t end = clock_ms() + STATE_GRACE;
-	char holder[256];
+	static const struct timespec pause = {0, SESSION_LOCK_PAUSE * 1000000L};
+	int64_t end = clock_ms() + SESSION_LOCK_GRACE;
+	char name[STATE_FILE], holder[SESSION_LOCK_LINE];
+	struct state_place *place;
 	size_t i;
 
 again:
 	for (i = 0; i < state->count; i++) {
-		if (state_place_lock(
-			&state->place[i], holder, sizeof(holder)) == 0)
+		place = &state->place[i];
+		state_file(place, ".lock", name);
+		place->lock = session_lock_try(place->folder, name, holder);
+		if (place->lock != -1)
 			continue;
 		if (errno == EAGAIN) {
 			state_unlock(state);
@@ -270,7 +170,7 @@ again:
 				(void)nanosleep(&pause, NULL);
 				goto again;
 			}
-			state_in_use(path, holder, error);
+			session_lock_held(path->path, holder, error);
 			return CODE_IN_USE;
 		}
 		mailbox_warn(error, "%s: session lock cannot be made: %s",
@@ -278,7 +178,7 @@ again:
 	}
 	for (i = 0; i < state->count; i++)
 		if (state->place[i].lock != -1)
-			state_place_sign(&state->place[i], peer);
+			(void)session_lock_sign(state->place[i].lock, peer);
 	return CODE_OK;
 }
 
