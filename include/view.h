@@ -2,7 +2,7 @@
  * view.h - what the front knows of a mailbox: one read-only array.
  *
  * The back's scanner writes it, the front reads it; the same layout in
- * memory, in the descriptor that travels and (later) in the cache.  Layout
+ * memory, in the descriptor that travels and in a kept view.  Layout
  * and accessors only, no I/O.  A view is input: view_init() checks it whole,
  * once, and everything after that trusts the copy that was checked.
  *

@@ -47,6 +47,15 @@ account_wait(struct back *back, int fd, struct record *account)
 	return 0;
 }
 
+static void
+account_unknown(struct record *account)
+{
+	memset(account, 0, sizeof(*account));
+	account->u.account.code = CODE_TEMPORARY;
+	text_cut(account->u.account.reason, sizeof(account->u.account.reason),
+	    "no answer from the verifier");
+}
+
 /* The outcome of the login that is in back->record. */
 static void
 account_get(struct back *back, struct record *account)
@@ -55,8 +64,7 @@ account_get(struct back *back, struct record *account)
 	pid_t pid = -1;
 	bool answered = false;
 
-	memset(account, 0, sizeof(*account));
-	account->u.account.code = CODE_TEMPORARY;
+	account_unknown(account);
 	if (channel_pair(ends) == 0) {
 		pid = fork();
 		if (pid == 0) {
@@ -77,8 +85,7 @@ account_get(struct back *back, struct record *account)
 	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
 		continue;
 	if (!answered) {
-		memset(account, 0, sizeof(*account));
-		account->u.account.code = CODE_TEMPORARY;
+		account_unknown(account);
 		log_warnx("a verifier gave no answer%s",
 		    WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL ?
 			" and died" :
@@ -179,7 +186,9 @@ static void
 become(struct back *back, const struct ch_account *account, int *state)
 {
 	*state = state_folder_open(back->config, account->uid, account->gid);
-	if (*state == -1)
+	/* A Maildir holds its own. */
+	if (*state == -1 &&
+	    strncmp(account->mailbox, "maildir:", strlen("maildir:")) != 0)
 		log_warn("%s/%lu", back->config->state_directory,
 		    (unsigned long)account->uid);
 	if (geteuid() == 0 && platform_leash(back->front, back->leash) == -1)

@@ -12,15 +12,22 @@
 
 /* What went wrong, for the log: no lock is held here. */
 static void
-error_log(struct back *back, const struct mailbox_error *error)
+error_log(const struct back *back, const struct mailbox_error *error)
 {
 	char who[CHANNEL_TEXT];
 
-	/* A front that asks for what is not there must not fill the log. */
-	if (error->log[0] == '\0' || back->complaints++ >= COMPLAINTS_MAX)
+	if (error->log[0] == '\0')
 		return;
 	report_who(back, back->name, who, sizeof(who));
 	log_warnx("%s: %s", who, error->log);
+}
+
+/* A front that asks for what is not there must not fill the log. */
+static void
+complaint_log(struct back *back, const struct mailbox_error *error)
+{
+	if (error->log[0] != '\0' && back->complaints++ < COMPLAINTS_MAX)
+		error_log(back, error);
 }
 
 void
@@ -35,7 +42,7 @@ on_look(struct back *back)
 	code = index < back->messages ?
 	    mailbox_look(back->mailbox, index, &error) :
 	    CODE_CHANGED;
-	error_log(back, &error);
+	complaint_log(back, &error);
 	memset(result, 0, sizeof(*result));
 	result->code = (uint32_t)code;
 	answer(back, CH_LOOK + 1, NULL, 0);
@@ -59,7 +66,7 @@ on_open(struct back *back)
 		opened = mailbox_messages(
 		    back->mailbox, range.first, count, descriptors, &error);
 	}
-	error_log(back, &error);
+	complaint_log(back, &error);
 	memset(result, 0, sizeof(*result));
 	result->code = opened > 0 ? CODE_OK : (uint32_t)error.code;
 	result->first = range.first;

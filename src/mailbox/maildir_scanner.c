@@ -263,7 +263,7 @@ maildir_scanner(struct maildir *md, int known, uint64_t known_size,
 		return scanner_failed(md, errno, 0, error);
 	if (result.scan.odd > 0)
 		mailbox_warn(error,
-		    "%s: %u files are no messages, or cannot "
+		    "%s: %u files that are no messages, or cannot "
 		    "be read",
 		    md->path.path, result.scan.odd);
 	md->scanned = true;
