@@ -202,6 +202,12 @@ int platform_die_with_parent(void) MUST_CHECK;
  */
 int platform_leash(pid_t pid, int leash[2]) MUST_CHECK;
 
+/* May a file of this process be so large (RLIMIT_FSIZE)? */
+bool platform_file_fits(uint64_t octets);
+
+/* Orphaned descendants come to this process, to be waited for. */
+void platform_adopt(void);
+
 /* Is there a list of system calls on this platform? */
 bool sandbox_there(void);
 

@@ -68,31 +68,73 @@ cage_prepare(const struct config *config, char *dst, size_t size)
 	return result;
 }
 
-int
-state_folder_open(const struct config *config, uid_t uid, gid_t gid)
+/*
+ * The state-directory, made where it is missing.  Who may write it may move
+ * a user's folder away, and with it a journal and the session lock.
+ */
+static int
+state_directory_open(const struct config *config, int flags)
 {
-	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	char path[CHANNEL_PATH];
-	bool made;
-	int fd, error;
+	int fd = open(config->state_directory, flags), error;
+	struct stat st;
 
-	if (text_print(path, sizeof(path), "%s/%lu", config->state_directory,
-		(unsigned long)uid) == -1)
-		return -1;
-	fd = open(path, flags);
 	if (fd == -1 && errno == ENOENT) {
-		if (mkdir(config->state_directory, 0700) == 0 &&
+		if (mkdir(config->state_directory, 0700) == -1 ||
 		    chmod(config->state_directory, 0711) == -1)
 			return -1;
-		made = mkdir(path, 0700) == 0;
-		fd = open(path, flags);
-		if (fd != -1 && made && geteuid() == 0 &&
-		    fchown(fd, uid, gid) == -1)
-			goto bad;
+		fd = open(config->state_directory, flags);
 	}
-	if (fd == -1 || folder_check(fd, uid) == 0)
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid()) &&
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		return fd;
-bad:
+	error = EPERM;
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
+/* The user's folder is there: is it his?  Root's own is one that is new. */
+static int
+state_folder_own(int fd, uid_t uid, gid_t gid)
+{
+	if (folder_check(fd, uid) == 0)
+		return 0;
+	if (geteuid() != 0 || folder_check(fd, 0) == -1)
+		return -1;
+	return fchown(fd, uid, gid);
+}
+
+int
+state_folder_open(
+    const struct config *config, uid_t uid, gid_t gid, bool *absent)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	char name[32];
+	int directory, fd = -1, error;
+
+	text_cut(name, sizeof(name), "%lu", (unsigned long)uid);
+	*absent = false;
+	directory = state_directory_open(config, O_PATH | flags);
+	if (directory == -1) {
+		*absent = access(config->state_directory, F_OK) == -1 &&
+		    errno == ENOENT;
+		errno = *absent ? ENOENT : EPERM;
+		return -1;
+	}
+	fd = openat(directory, name, flags);
+	if (fd == -1 && errno == ENOENT) {
+		*absent =
+		    mkdirat(directory, name, 0700) == -1 && errno != EEXIST;
+		if (!*absent)
+			fd = openat(directory, name, flags);
+	}
+	error = errno;
+	(void)close(directory);
+	errno = error;
+	if (fd == -1 || state_folder_own(fd, uid, gid) == 0)
+		return fd;
 	error = errno;
 	(void)close(fd);
 	errno = error;

@@ -14,8 +14,8 @@
 #include "state.h"
 
 #define GRACE_MS 5000 /* a front that does not end itself in time is ended */
-#define WAITS 20      /* for the status of a front that has gone, in turns of */
-#define WAIT_MS 10
+#define WAITS 200     /* for the status of a front that has gone, in turns of */
+#define WAIT_MS 1
 #define HOST_SIZE 256
 
 static void
@@ -141,12 +141,11 @@ session_end(struct back *back)
 	if (kill(back->front, SIGKILL) == -1 && back->leash[1] != -1 &&
 	    write_full(back->leash[1], "", 1) == -1)
 		log_warn("the leash");
-	if (said)
-		return;
 	while (waits-- > 0 &&
 	    waitpid(back->front, &status, WNOHANG) != back->front)
 		(void)poll(NULL, 0, WAIT_MS);
-	report_lost(back, back->broken ? 0 : status);
+	if (!said)
+		report_lost(back, back->broken ? 0 : status);
 }
 
 static int

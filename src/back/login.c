@@ -181,16 +181,32 @@ login_failed(
 	    failure_text(code));
 }
 
-/* Root until here; the user afterwards. */
-static void
-become(struct back *back, const struct ch_account *account, int *state)
+/*
+ * The user's state folder in *state, or -1 where there is none.  false: there
+ * may be one with a journal in it that cannot be seen now, so that the mailbox
+ * may be in the middle of an update.
+ */
+static bool
+state_get(const struct back *back, const struct ch_account *account, int *state)
 {
-	*state = state_folder_open(back->config, account->uid, account->gid);
+	bool absent;
+
+	*state = -1;
 	/* A Maildir holds its own. */
-	if (*state == -1 &&
-	    strncmp(account->mailbox, "maildir:", strlen("maildir:")) != 0)
+	if (strncmp(account->mailbox, "maildir:", strlen("maildir:")) == 0)
+		return true;
+	*state = state_folder_open(
+	    back->config, account->uid, account->gid, &absent);
+	if (*state == -1 && (geteuid() == 0 || !absent))
 		log_warn("%s/%lu", back->config->state_directory,
 		    (unsigned long)account->uid);
+	return *state != -1 || absent;
+}
+
+/* Root until here; the user afterwards. */
+static void
+become(struct back *back, const struct ch_account *account)
+{
 	if (geteuid() == 0 && platform_leash(back->front, back->leash) == -1)
 		fatal("a leash");
 	back->keeper = keeper_start(back->config, account);
@@ -251,7 +267,12 @@ login_open(struct back *back, const struct ch_account *account)
 	struct mailbox_error error;
 	int state;
 
-	become(back, account, &state);
+	if (!state_get(back, account, &state)) {
+		login_refuse(back, CODE_TEMPORARY, true,
+		    "the mailbox cannot be opened now");
+		return;
+	}
+	become(back, account);
 	memcpy(back->name, account->name, sizeof(back->name));
 	connection_leave();
 	memset(&options, 0, sizeof(options));

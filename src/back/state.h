@@ -78,10 +78,12 @@ int trace_open(const char *path) MUST_CHECK;
 
 /*
  * The user's own state folder below state-directory, or -1 with errno:
- * made by root where it is missing.
+ * made where it is missing.  *absent: there is none, and none can be made, so
+ * that no session can have left a journal in it; otherwise nobody knows, and
+ * the mailbox must not be touched.
  */
-int
-state_folder_open(const struct config *config, uid_t uid, gid_t gid) MUST_CHECK;
+int state_folder_open(
+    const struct config *config, uid_t uid, gid_t gid, bool *absent) MUST_CHECK;
 
 /*
  * The empty folder that fronts are closed in, made where it is missing;

@@ -73,6 +73,38 @@ signals_reset(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* As much as we may: a mailbox is as large as it is. */
+static void
+file_limit_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) == -1 ||
+	    limit.rlim_cur == RLIM_INFINITY)
+		return;
+	if (geteuid() == 0)
+		limit.rlim_max = RLIM_INFINITY;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+bool
+platform_file_fits(uint64_t octets)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) == -1 ||
+	    limit.rlim_cur == RLIM_INFINITY || octets <= limit.rlim_cur;
+}
+
+void
+platform_adopt(void)
+{
+#ifdef PR_SET_CHILD_SUBREAPER
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+#endif
+}
+
 void
 platform_first_act(void)
 {
@@ -83,6 +115,7 @@ platform_first_act(void)
 	signals_reset();
 	(void)umask(077);
 	(void)setrlimit(RLIMIT_CORE, &none);
+	file_limit_raise();
 	platform_close_from(3);
 	for (fd = 0; fd < 3; fd++) {
 		if (fstat(fd, &st) == -1 && open("/dev/null", O_RDWR) != fd)

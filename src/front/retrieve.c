@@ -132,7 +132,10 @@ static void
 message_end(struct session *s, uint32_t index)
 {
 	if (!stamp_same(s) && !ask_look(s, index)) {
-		session_end(s, END_CHANGED);
+		/* Or it could not be seen, for a lock that others hold. */
+		session_end(s,
+		    s->record.u.result.code == CODE_CHANGED ? END_CHANGED :
+							      END_DISCONNECTED);
 		return;
 	}
 	output_text(s, ".\r\n");

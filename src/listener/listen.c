@@ -67,20 +67,37 @@ address_split(const char *word, size_t length, char host[64], uint16_t *port)
 	return text_copy(host, 64, word, size);
 }
 
+/* One family of "*"; 0 also where the machine does not have it. */
+static int
+family_open(const union address *a, int *sockets, int *count)
+{
+	int fd = socket_open(a);
+
+	if (fd != -1)
+		sockets[(*count)++] = fd;
+	else if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
+		return -1;
+	return 0;
+}
+
 static int
 address_open(const char *host, uint16_t port, int *sockets, int room)
 {
 	union address a4 = {.v4 = {.sin_family = AF_INET, .sin_port = port}};
 	union address a6 = {.v6 = {.sin6_family = AF_INET6, .sin6_port = port}};
-	int count = 0;
+	int count = 0, error;
 
 	if (strcmp(host, "*") == 0) {
 		a6.v6.sin6_addr = in6addr_any;
-		if (room > 1 && (sockets[0] = socket_open(&a4)) != -1)
-			count++;
-		if (room > 1 && (sockets[count] = socket_open(&a6)) != -1)
-			count++;
-		/* A machine without one of the families is no failure. */
+		if (room < 2 || family_open(&a4, sockets, &count) == -1)
+			return -1;
+		if (family_open(&a6, sockets, &count) == -1) {
+			error = errno;
+			while (count > 0)
+				(void)close(sockets[--count]);
+			errno = error;
+			return -1;
+		}
 		return count > 0 ? count : -1;
 	}
 	if (inet_pton(AF_INET, host, &a4.v4.sin_addr) == 1)
@@ -121,7 +138,9 @@ listen_open(
 	}
 	text_cut(error, CONFIG_ERROR_SIZE, "listen: %.*s: %s",
 	    (int)(length > 100 ? 100 : length), list,
-	    errno == EINVAL ? "not address:port" : strerror(errno));
+	    errno == EINVAL || errno == ERANGE ?
+		"not address:port with a port of 1 to 65535" :
+		strerror(errno));
 	while (count > 0)
 		(void)close(sockets[--count]);
 	return -1;

@@ -195,6 +195,7 @@ listener_run(const struct config *config, bool background,
 	if (background)
 		background_enter(&ready);
 	signals_set();
+	platform_adopt();
 	if (background && pid_write(config->pid_file) == -1)
 		fatal("%s", config->pid_file);
 	log_info("pop3d %s listens on %s", POP3D_VERSION, config->listen);

@@ -129,9 +129,10 @@ match_decide(const struct view *old, const struct match_group *then,
 
 		if (!set_has(set, key->index))
 			continue;
-		if (gone)
+		if (gone) {
 			match->missing++;
-		else if (single)
+			match->missing_octets += message->octets;
+		} else if (single)
 			match_remove(match, group->from);
 		else if (placed)
 			match_remove(match, match_place(now, group, message));
@@ -140,6 +141,15 @@ match_decide(const struct view *old, const struct match_group *then,
 			match->doubtful_octets += message->octets;
 		}
 	}
+}
+
+/* A message that was not there: delivered behind the others, or not so. */
+static void
+match_stranger(const struct view *old, const struct view *now,
+    const struct match_key *key, struct match *match)
+{
+	if (now->message[key->index].place < old->head->stamp.size)
+		match->strangers++;
 }
 
 /* Both arrays in step. */
@@ -157,7 +167,7 @@ match_walk(const struct view *old, const struct match_key *then,
 
 		while (here < here_end &&
 		    memcmp(here->digest, then->digest, VIEW_DIGEST) < 0)
-			here++;
+			match_stranger(old, now, here++, match);
 		group.from = group.to = here;
 		if (here < here_end &&
 		    memcmp(here->digest, then->digest, VIEW_DIGEST) == 0)
@@ -166,6 +176,8 @@ match_walk(const struct view *old, const struct match_key *then,
 		then = old_group.to;
 		here = group.to;
 	}
+	while (here < here_end)
+		match_stranger(old, now, here++, match);
 }
 
 int

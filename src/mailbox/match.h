@@ -13,6 +13,8 @@ struct match {
 				 * is to be removed; the caller frees it */
 	uint32_t found;           /* how many of these */
 	uint32_t missing;         /* marked, and not there any more */
+	uint64_t missing_octets;  /* of these, on the wire */
+	uint32_t strangers;       /* of now, before old's end, not in old */
 	uint32_t doubtful;        /* marked, and perhaps there: they stay */
 	uint64_t doubtful_octets; /* of these, on the wire */
 };

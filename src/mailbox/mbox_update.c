@@ -113,6 +113,10 @@ update_remove(struct mbox *mbox, const struct view *view,
 	if (ranges == NULL)
 		return update_failed(mbox, false, ENOMEM, error);
 	state_file(&mbox->state.place[0], ".journal", name);
+	if (!platform_file_fits(view->head->stamp.size)) {
+		free(ranges);
+		return update_failed(mbox, false, EFBIG, error);
+	}
 	if (view->head->stamp.size > UPDATE_LONG)
 		lock_helper_start(&mbox->lock, &helper);
 	if (count > 0)
@@ -156,6 +160,13 @@ update_locked(struct mbox *mbox, const struct mailbox_set *set,
 {
 	struct view_stamp stamp;
 
+	/* It may have become so since; a journal could not be carried out. */
+	if (!mbox->writable) {
+		mailbox_fail(error, CODE_PERMANENT,
+		    "nothing was removed: the mailbox is read-only",
+		    "%s: has become read-only", mbox->path.path);
+		return UPDATE_FAILED;
+	}
 	if (mbox_finish(mbox, error) == -1 ||
 	    mbox_stamp(mbox, &stamp, error) == -1)
 		return UPDATE_FAILED;
@@ -205,6 +216,33 @@ update_count(const struct view *view, const struct mailbox_set *set,
 	done->left_octets = view->head->octets - done->removed_octets;
 }
 
+/*
+ * What the client is told of messages that it deleted and that are not found
+ * again: nothing, when another program has removed them; but with messages
+ * there that nobody knows they may be those, changed.
+ */
+static int
+update_told(const struct mbox *mbox, const struct match *match,
+    struct mailbox_error *error)
+{
+	uint32_t stay = match->doubtful;
+
+	if (match->strangers > 0)
+		stay += match->missing;
+	if (stay > 0) {
+		mailbox_fail(error, CODE_PARTIAL,
+		    "some messages were not removed",
+		    "%s: changed by another program: %u messages not removed",
+		    mbox->path.path, stay);
+		return -1;
+	}
+	if (match->missing > 0)
+		mailbox_warn(error,
+		    "%s: changed by another program: %u messages were gone",
+		    mbox->path.path, match->missing);
+	return 0;
+}
+
 int
 mbox_update(struct mailbox *mb, const struct mailbox_set *set,
     struct mailbox_tally *done, struct mailbox_error *error)
@@ -232,18 +270,12 @@ mbox_update(struct mailbox *mb, const struct mailbox_set *set,
 		outcome = update_once(mbox, set, &match, error);
 	if (outcome != UPDATE_DONE)
 		return -1;
-	tally.removed -= match.doubtful;
-	tally.removed_octets -= match.doubtful_octets;
+	tally.removed -= match.doubtful + match.missing;
+	tally.removed_octets -= match.doubtful_octets + match.missing_octets;
 	tally.left += match.doubtful;
 	tally.left_octets += match.doubtful_octets;
 	*done = tally;
-	if (match.doubtful == 0)
-		return 0;
-	mailbox_fail(error, CODE_PARTIAL, "some messages were not removed",
-	    "%s: changed by another program: %u of several equal messages "
-	    "not removed",
-	    mbox->path.path, match.doubtful);
-	return -1;
+	return update_told(mbox, &match, error);
 }
 
 static bool

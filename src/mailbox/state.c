@@ -191,8 +191,16 @@ state_open(struct state *state, int folder, int directory,
 	int given = 0, beside;
 
 	memset(state, 0, sizeof(*state));
-	if (folder != -1 &&
-	    (given = state_place_given(state, folder, path)) == -1)
+	if (folder != -1)
+		given = state_place_given(state, folder, path);
+	/* A name that is too long is so for every session. */
+	if (given == -1 && errno != ENAMETOOLONG) {
+		mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be opened",
+		    "%s: state folder is not usable: %s", path->path,
+		    strerror(errno));
+		return CODE_TEMPORARY;
+	}
+	if (given == -1)
 		mailbox_warn(error, "%s: state folder is not usable: %s",
 		    path->path, strerror(errno));
 	beside = state_place_beside(state, directory, make, path);

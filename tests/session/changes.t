@@ -283,4 +283,26 @@ for my $what ('a directory', 'a FIFO', 'a link to a file of others', 'a file wit
     };
 }
 
+# Its journal and its lock could not be seen: nothing may be touched.
+subtest 'a state folder that cannot be trusted is no folder to do without' => sub {
+    session()->hang_up;
+    my ($folder) = grep { -d } glob("$site->{dir}/state/[0-9]*");
+    ok($folder, 'there is a state folder') or return;
+    my ($owner, $mode) = ((stat $folder)[4], (stat _)[2] & 07777);
+    chmod(0770, $folder) or die "$folder: $!";
+    my $client = $site->session;
+    like($client->login, qr/^-ERR \[SYS\/TEMP\]/, 'others may write it: no login');
+    $client->hang_up;
+    chmod($mode, $folder) or die "$folder: $!";
+    chmod(0777, "$site->{dir}/state") or die;
+    $client = $site->session;
+    like($client->login, qr/^-ERR \[SYS\/TEMP\]/, 'others may move it away: no login');
+    $client->hang_up;
+    chmod(0711, "$site->{dir}/state") or die;
+    is($site->mailbox, $three, 'the mailbox is as it was');
+    $client = $site->session;
+    like($client->login, qr/^\+OK/, 'and served again');
+    $client->hang_up;
+};
+
 done_testing;
