@@ -11,6 +11,7 @@
  * at the end of that, however the back came to its end.
  */
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -30,6 +31,7 @@ static const struct filter_rule keeper_rules[] = {
 	{ __NR_sendmsg,           FILTER_ANY, 0, 0 },
 	{ __NR_openat,            2, O_ACCMODE | O_CREAT | O_EXCL,
 	    O_WRONLY | O_CREAT | O_EXCL },
+	{ __NR_madvise,           2, UINT32_MAX, MADV_DONTNEED },
 	{ __NR_write,             FILTER_ANY, 0, 0 },
 	{ __NR_pread64,           FILTER_ANY, 0, 0 },
 	{ __NR_close,             FILTER_ANY, 0, 0 },
@@ -172,9 +174,13 @@ lock_keeper_run(
 	if (keeper_close_in(&dot, &channel, &directory, file, uid, mail_gid) ==
 	    -1)
 		_exit(1);
-	while (channel_read(channel, &record, NULL, NULL) == 1)
+	while (channel_read(channel, &record, NULL, NULL) == 1) {
 		if (!keeper_answer(channel, &dot, &record))
 			break;
+		/* It waits for the end of the session now, perhaps hours. */
+		if (record.type == CH_DROP + 1)
+			platform_trim();
+	}
 	dotlock_drop(&dot);
 	_exit(0);
 }
