@@ -75,12 +75,14 @@ cage_prepare(const struct config *config, char *dst, size_t size)
 static int
 state_directory_open(const struct config *config, int flags)
 {
-	int fd = open(config->state_directory, flags), error;
+	int fd = open(config->state_directory, flags);
 	struct stat st;
 
 	if (fd == -1 && errno == ENOENT) {
-		if (mkdir(config->state_directory, 0700) == -1 ||
-		    chmod(config->state_directory, 0711) == -1)
+		if (mkdir(config->state_directory, 0700) == 0) {
+			if (chmod(config->state_directory, 0711) == -1)
+				return -1;
+		} else if (errno != EEXIST)
 			return -1;
 		fd = open(config->state_directory, flags);
 	}
@@ -89,9 +91,8 @@ state_directory_open(const struct config *config, int flags)
 	if (fstat(fd, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid()) &&
 	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		return fd;
-	error = EPERM;
 	(void)close(fd);
-	errno = error;
+	errno = EPERM;
 	return -1;
 }
 
@@ -116,11 +117,14 @@ state_folder_open(
 
 	text_cut(name, sizeof(name), "%lu", (unsigned long)uid);
 	*absent = false;
-	directory = state_directory_open(config, O_PATH | flags);
+	/* The administrator may have put it elsewhere by a symlink. */
+	directory =
+	    state_directory_open(config, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory == -1) {
+		error = errno;
 		*absent = access(config->state_directory, F_OK) == -1 &&
 		    errno == ENOENT;
-		errno = *absent ? ENOENT : EPERM;
+		errno = error;
 		return -1;
 	}
 	fd = openat(directory, name, flags);
