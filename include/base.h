@@ -247,9 +247,10 @@ int sandbox_close(const struct sandbox_rule *rules, size_t count) MUST_CHECK;
 
 /*
  * Let nobody write to a memory file any more, whoever holds a descriptor of
- * it; -1 with errno where that cannot be had.
+ * it; -1 with errno where that cannot be had.  Where it can be had *fd becomes
+ * another one, for reading only.
  */
-int platform_memory_seal(int fd) MUST_CHECK;
+int platform_memory_seal(int *fd) MUST_CHECK;
 
 /*
  * Become the user for good: groups, gid, uid, verified, so that no way back

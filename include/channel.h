@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base.h"
+#include "view.h"
 
 #define CHANNEL_NAME 256         /* octets with the NUL: a login's name */
 #define CHANNEL_SECRET 512       /* octets with the NUL: a password */
@@ -43,7 +44,7 @@ enum channel_type {
 	CH_UNSEAL = 18,  /* a ticket; answer: struct ch_octets */
 	/* front -> back, TRANSACTION */
 	CH_OPEN = 20,   /* Maildir: messages; answer: ch_result, descriptors */
-	CH_LOOK = 22,   /* mbox: is it still the same? ch_result */
+	CH_LOOK = 22,   /* mbox: is it still the same? ch_looked */
 	CH_MARK = 24,   /* which are deleted; no answer */
 	CH_UPDATE = 26, /* QUIT, SYNC; answer: struct ch_updated */
 	CH_SUBMIT = 28, /* XTND XMIT; answer: ch_result, a descriptor */
@@ -84,6 +85,7 @@ enum channel_end {
 	END_LOGIN_FAILED,  /* too many wrong passwords */
 	END_CHANGED,       /* another program changed the mailbox */
 	END_BACK,          /* the back went away */
+	END_VIEW,          /* a kept view was no view */
 	END_LIMIT
 };
 
@@ -111,13 +113,14 @@ struct ch_stls {
 	uint32_t nonsense; /* counted so far: it outlives the front */
 };
 
-/* The answer to a login; with CODE_OK, descriptors: view, and mbox's file. */
+/* The answer to a login; with CODE_OK, descriptors. */
 struct ch_login {
 	uint32_t code;           /* enum channel_code */
 	uint32_t last;           /* 1: no further try on this connection */
 	uint32_t read_only;      /* 1: DELE is refused */
-	uint32_t descriptors;    /* 1 (the view) or 2 */
-	uint64_t view_size;      /* octets */
+	uint32_t descriptors;    /* 1 to 3: the view, its base if it has one,
+				  * an mbox's file if there is one */
+	uint32_t base;           /* 1: the view has one */
 	char text[CHANNEL_TEXT]; /* for people, after the response code */
 };
 
@@ -193,6 +196,13 @@ struct ch_result {
 	char text[CHANNEL_TEXT];
 };
 
+/* With CODE_OK: what its check is now (view.h), if another program marked it. */
+struct ch_looked {
+	uint32_t code;
+	uint32_t reserved;
+	uint64_t check;
+};
+
 /* What the verifier found.  Everything but code and reason is for CODE_OK. */
 struct ch_account {
 	uint32_t code;
@@ -228,6 +238,7 @@ struct record {
 		struct ch_text text;
 		struct ch_end end;
 		struct ch_result result;
+		struct ch_looked looked;
 		struct ch_account account;
 	} u;
 };
@@ -260,6 +271,44 @@ int channel_read(
 
 /* As channel_read() for a packet of size octets at packet: the fuzzer's door. */
 int channel_check(const struct record *packet, size_t size) MUST_CHECK;
+
+/*
+ * A view as it travels and as it is kept: its head, and its messages (and
+ * names) behind that in the same file; or without the first of them
+ * (head.base and head.base_names), which stand in base, a view that an earlier
+ * session left.
+ */
+struct view_parts {
+	int fd;   /* -1: none */
+	int base; /* or -1 */
+	struct view_head head;
+};
+
+/*
+ * Read the head in fd; base is given if and only if it says so.  0, or -1 with
+ * errno EBADMSG.  The descriptors stay the caller's.
+ */
+int view_parts_open(struct view_parts *parts, int fd, int base) MUST_CHECK;
+
+/*
+ * All of a view in one piece, checked; to be freed by the caller after the
+ * last use of *view.  NULL with errno: EBADMSG when it is none, or has not the
+ * head that parts has.
+ */
+void *
+view_parts_load(const struct view_parts *parts, struct view *view) MUST_CHECK;
+
+/*
+ * One message of a view, and its name (of a Maildir) NUL-terminated in name,
+ * of size octets; unchecked but for the bounds of files.  0, or -1 with errno.
+ */
+int view_parts_message(const struct view_parts *parts, uint32_t index,
+    struct view_message *message) MUST_CHECK;
+int view_parts_name(const struct view_parts *parts, uint64_t place, char *name,
+    size_t size) MUST_CHECK;
+
+/* Close both descriptors; nothing is open then. */
+void view_parts_close(struct view_parts *parts);
 
 /* The name of a type, for the log. */
 const char *channel_name(uint32_t type);

@@ -48,8 +48,11 @@ struct mailbox_error {
 struct mailbox *mailbox_open(
     const struct mailbox_options *options, struct mailbox_error *error);
 
-/* The view as a descriptor that may be read with pread, its size in octets. */
-int mailbox_view(const struct mailbox *mb, uint64_t *size);
+/* The view, as files that may be read with pread; the mailbox's. */
+const struct view_parts *mailbox_view(const struct mailbox *mb);
+
+/* It turned out to be no view: the next session shall not find it again. */
+void mailbox_distrust(struct mailbox *mb);
 
 /*
  * An O_RDONLY descriptor of an mbox for the front, with an open file
@@ -62,11 +65,12 @@ void mailbox_given(struct mailbox *mb);
 bool mailbox_read_only(const struct mailbox *mb);
 
 /*
- * Is message index what it was when the view was made?  Looks under the
- * lock.  CODE_OK, CODE_CHANGED, or another with error filled.
+ * Is message index of an mbox what it was when the view was made, but for
+ * what its readers mark in its head?  Looks under the lock.  CODE_OK with
+ * *looked filled, CODE_CHANGED, or another with error filled.
  */
-enum channel_code
-mailbox_look(struct mailbox *mb, uint32_t index, struct mailbox_error *error);
+enum channel_code mailbox_look(struct mailbox *mb, uint32_t index,
+    struct ch_looked *looked, struct mailbox_error *error);
 
 /*
  * Maildir: open the messages from first on, count of them (1 to

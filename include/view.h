@@ -18,7 +18,7 @@
 
 #include "base.h"
 
-#define VIEW_MAGIC 0x50335631U      /* "P3V1": changes with the layout */
+#define VIEW_MAGIC 0x50335632U      /* "P3V2": changes with the layout */
 #define VIEW_MESSAGES_MAX 16000000U /* a view of 1 GB */
 #define VIEW_DIGEST 16              /* octets kept of a unique-id's digest */
 #define VIEW_HEAD_CHECK 512 /* octets of a message's start that check covers */
@@ -42,6 +42,10 @@ struct view_head {
 	uint32_t hidden; /* 1: a pseudo message comes before the first */
 	uint64_t octets; /* of all messages, on the wire */
 	uint64_t names_size;
+	uint32_t base; /* of count: they stand in an earlier view's file,
+			* as its first (channel.h: struct view_parts) */
+	uint32_t reserved[7];
+	uint64_t base_names;     /* of names_size, there */
 	struct view_stamp stamp; /* mbox: the file as it was scanned */
 };
 
@@ -56,8 +60,8 @@ struct view_message {
 	uint64_t length; /* of the text as stored */
 	uint64_t octets; /* of the text on the wire, without dots added */
 	uint64_t body;   /* from the text's start; length if no body */
-	uint64_t check;  /* mbox: view_check() of the first octets from
-				 * place; Maildir: the file's inode */
+	uint64_t check;  /* mbox: view_message_check(); Maildir: the file's
+				 * inode */
 	uint8_t digest[VIEW_DIGEST]; /* of what makes its unique-id */
 	uint32_t twin;     /* 0, or a number that tells exact twins apart */
 	uint16_t envelope; /* octets of the envelope line with its end */
@@ -73,12 +77,19 @@ struct view_message {
 #define VIEW_NEW 4U
 
 _Static_assert(sizeof(struct view_message) == 64, "a promise of the README");
+_Static_assert(sizeof(struct view_head) == 128, "messages lie on their size");
 
 struct view {
 	const struct view_head *head;
 	const struct view_message *message; /* head->count of them */
 	const char *names;                  /* head->names_size octets */
 };
+
+/* Is it the head of a view, its numbers possible together? */
+bool view_head_valid(const struct view_head *head);
+
+/* Octets of the view that has this valid head, in one piece. */
+uint64_t view_size(const struct view_head *head);
 
 /*
  * Look at size octets at data (aligned as malloc aligns) as a view and check
@@ -96,6 +107,14 @@ size_t view_check_length(const struct view_message *message);
 
 /* A cheap check value of octets; not a digest, no secret, no promise. */
 uint64_t view_check(const void *octets, size_t length);
+
+/*
+ * The check of a message whose first view_check_length() octets these are: its
+ * upper half is of what belongs to the body, which nobody who marks a message
+ * changes.
+ */
+uint64_t
+view_message_check(const struct view_message *message, const void *octets);
 
 /*
  * A message's unique-id as text (RFC 1939, 7: 1 to 70 octets of 0x21 to 0x7e),

@@ -233,20 +233,20 @@ connection_leave(void)
 static void
 login_accept(struct back *back)
 {
+	const struct view_parts *view = mailbox_view(back->mailbox);
 	struct ch_login *login = &back->record.u.login;
 	uint32_t type = back->record.type + 1;
-	int descriptors[2];
-	struct view_head head;
+	int descriptors[3];
 	size_t count = 0;
 
 	memset(login, 0, sizeof(*login));
-	descriptors[count++] = mailbox_view(back->mailbox, &login->view_size);
-	if (pread_full(descriptors[0], &head, sizeof(head), 0) !=
-	    (ssize_t)sizeof(head))
-		fatal("the view of the mailbox");
-	back->messages = head.count;
-	back->tally.left = head.count;
-	back->tally.left_octets = head.octets;
+	descriptors[count++] = view->fd;
+	login->base = view->base != -1;
+	if (view->base != -1)
+		descriptors[count++] = view->base;
+	back->messages = view->head.count;
+	back->tally.left = view->head.count;
+	back->tally.left_octets = view->head.octets;
 	if (mailbox_file(back->mailbox) != -1)
 		descriptors[count++] = mailbox_file(back->mailbox);
 	login->descriptors = (uint32_t)count;

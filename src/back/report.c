@@ -43,6 +43,7 @@ end_word(enum channel_end why)
 	case END_LOGIN_FAILED:
 	case END_CHANGED:
 	case END_BACK:
+	case END_VIEW:
 	case END_LIMIT:
 		break;
 	}
@@ -62,6 +63,8 @@ end_reason(enum channel_end why)
 		return "no more tries to log in";
 	case END_CHANGED:
 		return "another program changed the mailbox";
+	case END_VIEW:
+		return "kept view damaged";
 	case END_LOGOUT:
 	case END_TIMEOUT:
 	case END_DISCONNECTED:
@@ -116,6 +119,8 @@ on_end(struct back *back)
 	const struct ch_end *end = &back->record.u.end;
 	enum channel_end why = (enum channel_end)end->why;
 
+	if (why == END_VIEW && back->mailbox != NULL)
+		mailbox_distrust(back->mailbox);
 	/* A front that says LOGOUT without an update had none. */
 	if (why == END_LOGOUT && back->phase == PHASE_MAILBOX)
 		why = END_DISCONNECTED;

@@ -34,17 +34,17 @@ void
 on_look(struct back *back)
 {
 	struct mailbox_error error;
-	struct ch_result *result = &back->record.u.result;
 	uint32_t index = back->record.u.range.first;
-	enum channel_code code;
+	enum channel_code code = CODE_CHANGED;
+	struct ch_looked looked;
 
 	memset(&error, 0, sizeof(error));
-	code = index < back->messages ?
-	    mailbox_look(back->mailbox, index, &error) :
-	    CODE_CHANGED;
+	memset(&looked, 0, sizeof(looked));
+	if (index < back->messages)
+		code = mailbox_look(back->mailbox, index, &looked, &error);
 	complaint_log(back, &error);
-	memset(result, 0, sizeof(*result));
-	result->code = (uint32_t)code;
+	looked.code = (uint32_t)code;
+	back->record.u.looked = looked;
 	answer(back, CH_LOOK + 1, NULL, 0);
 }
 

@@ -283,11 +283,22 @@ module_open(const char *file)
 }
 
 int
-platform_memory_seal(int fd)
+platform_memory_seal(int *fd)
 {
 #ifdef F_ADD_SEALS
-	return fcntl(fd, F_ADD_SEALS,
-	    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+	char path[40];
+	int reader;
+
+	if (fcntl(*fd, F_ADD_SEALS,
+		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == -1)
+		return -1;
+	text_cut(path, sizeof(path), "/proc/self/fd/%d", *fd);
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	if (reader != -1) {
+		(void)close(*fd);
+		*fd = reader;
+	}
+	return 0;
 #else
 	(void)fd;
 	errno = ENOSYS;

@@ -8,29 +8,30 @@
 
 #include "view.h"
 
-#define NAME_OCTETS_MAX 255              /* of a file, in every file system */
+#define NAME_OCTETS_MAX 255 /* of a file, in every file system */
+#define NAMES_MAX (VIEW_MESSAGES_MAX * (uint64_t)(NAME_OCTETS_MAX + 1))
 #define ENVELOPE_LEAST 5                 /* "From " */
 #define LENGTH_MAX ((uint64_t)INT64_MAX) /* what a file may have */
 
-static bool
-view_head_valid(const struct view_head *head, size_t size)
+bool
+view_head_valid(const struct view_head *head)
 {
-	uint64_t need;
+	if (head->magic != VIEW_MAGIC || head->count > VIEW_MESSAGES_MAX ||
+	    head->base > head->count || head->base_names > head->names_size ||
+	    head->names_size > NAMES_MAX)
+		return false;
+	if (head->format == VIEW_MBOX)
+		return head->hidden <= 1 && head->names_size == 0 &&
+		    head->stamp.size <= LENGTH_MAX;
+	return head->format == VIEW_MAILDIR && head->hidden == 0;
+}
 
-	if (head->magic != VIEW_MAGIC || head->count > VIEW_MESSAGES_MAX)
-		return false;
-	if (head->format == VIEW_MBOX) {
-		if (head->hidden > 1 || head->names_size != 0 ||
-		    head->stamp.size > LENGTH_MAX)
-			return false;
-	} else if (head->format != VIEW_MAILDIR || head->hidden != 0)
-		return false;
-	if (head->names_size > size)
-		return false;
-	need = sizeof(*head) +
+uint64_t
+view_size(const struct view_head *head)
+{
+	return sizeof(*head) +
 	    head->count * (uint64_t)sizeof(struct view_message) +
 	    head->names_size;
-	return need == size;
 }
 
 /* What holds in both formats. */
@@ -103,7 +104,8 @@ view_init(struct view *view, const void *data, size_t size)
 
 	errno = EINVAL;
 	if (data == NULL || (uintptr_t)data % _Alignof(struct view_head) != 0 ||
-	    size < sizeof(*head) || !view_head_valid(head, size))
+	    size < sizeof(*head) || !view_head_valid(head) ||
+	    view_size(head) != size)
 		return -1;
 	messages = (const void *)(head + 1);
 	names = (const char *)(messages + head->count);
@@ -157,6 +159,18 @@ view_check(const void *octets, size_t length)
 	if (length > 0)
 		memcpy(word, s, length);
 	return view_mix(view_mix(a, word[0]), view_mix(b, word[1]));
+}
+
+uint64_t
+view_message_check(const struct view_message *message, const void *octets)
+{
+	size_t length = view_check_length(message), head = length;
+	uint64_t body;
+
+	if (message->envelope + message->body < length)
+		head = (size_t)(message->envelope + message->body);
+	body = view_check((const char *)octets + head, length - head);
+	return (view_check(octets, head) & UINT32_MAX) | body << 32;
 }
 
 /* Octets of the base name if that is a legal unique-id, else 0. */

@@ -75,46 +75,67 @@ trace(struct session *s, const char *format, ...)
 		tell(s, CH_DEBUG);
 }
 
-/* The view, by one read into memory of our own, checked whole. */
+/*
+ * The head of the view says all that STAT does.  The rest is read when it is
+ * asked for, by one read into memory of our own, checked whole.
+ */
 static bool
-view_take(struct session *s, int descriptor, uint64_t size)
+view_take(struct session *s, const int *descriptors, bool base)
 {
 	size_t bits;
 
-	if (size > SIZE_MAX / 2 ||
-	    (s->view_data = malloc((size_t)size)) == NULL)
+	if (view_parts_open(
+		&s->parts, descriptors[0], base ? descriptors[1] : -1) == -1)
 		return false;
-	if (pread_full(descriptor, s->view_data, (size_t)size, 0) !=
-		(ssize_t)size ||
-	    view_init(&s->view, s->view_data, (size_t)size) == -1)
-		return false;
-	bits = s->view.head->count / 8 + 1;
+	s->messages = s->parts.head.count;
+	bits = s->messages / 8 + 1;
 	s->deleted = calloc(bits, 1);
 	s->fetched = calloc(bits, 1);
-	s->count = s->view.head->count;
-	s->octets = s->view.head->octets;
+	s->count = s->messages;
+	s->octets = s->parts.head.octets;
 	return s->deleted != NULL && s->fetched != NULL;
+}
+
+bool
+view_need(struct session *s)
+{
+	if (s->view_data != NULL)
+		return true;
+	s->view_data = view_parts_load(&s->parts, &s->view);
+	view_parts_close(&s->parts);
+	if (s->view_data != NULL)
+		return true;
+	output_line(s, "-ERR [SYS/TEMP] the mailbox must be read again");
+	session_end(s, END_VIEW);
+	return false;
+}
+
+struct view_message *
+view_change(struct session *s, uint32_t index)
+{
+	struct view_head *head = s->view_data;
+
+	return (struct view_message *)(void *)(head + 1) + index;
 }
 
 static void
 login_accept(struct session *s, const int *descriptors, size_t count)
 {
 	const struct ch_login *login = &s->record.u.login;
-	bool good;
+	size_t views = login->base != 0 ? 2 : 1;
 
-	good = count >= 1 && count == login->descriptors &&
-	    view_take(s, descriptors[0], login->view_size);
-	if (count >= 1)
-		(void)close(descriptors[0]);
-	if (count == 2)
-		s->file = descriptors[1];
-	if (!good) {
+	if (count < views || count > views + 1 || count != login->descriptors ||
+	    !view_take(s, descriptors, views == 2)) {
+		while (count > 0)
+			(void)close(descriptors[--count]);
 		output_line(s,
 		    "-ERR [SYS/TEMP] the mailbox could not be "
 		    "opened");
-		session_end(s, END_BACK);
+		session_end(s, END_VIEW);
 		return;
 	}
+	if (count > views)
+		s->file = descriptors[views];
 	s->read_only = login->read_only != 0;
 	s->state = TRANS;
 }
@@ -123,8 +144,8 @@ void
 ask_login(struct session *s, uint32_t type)
 {
 	const struct ch_login *login = &s->record.u.login;
-	int descriptors[2];
-	size_t count = 2;
+	int descriptors[3];
+	size_t count = ARRAY_SIZE(descriptors);
 
 	if (!ask(s, type, descriptors, &count))
 		return;
@@ -144,8 +165,10 @@ ask_look(struct session *s, uint32_t index)
 	memset(&s->record.u.range, 0, sizeof(s->record.u.range));
 	s->record.u.range.first = index;
 	s->record.u.range.count = 1;
-	return ask(s, CH_LOOK, NULL, NULL) &&
-	    s->record.u.result.code == CODE_OK;
+	if (!ask(s, CH_LOOK, NULL, NULL) || s->record.u.looked.code != CODE_OK)
+		return false;
+	view_change(s, index)->check = s->record.u.looked.check;
+	return true;
 }
 
 static void
@@ -166,7 +189,7 @@ opened_want(const struct session *s, uint32_t index)
 
 	if (index != s->opened.next)
 		return 1;
-	while (n < CHANNEL_DESCRIPTORS && index + n < s->view.head->count &&
+	while (n < CHANNEL_DESCRIPTORS && index + n < s->messages &&
 	    !bit_test(s->deleted, index + n))
 		n++;
 	return n;
@@ -218,7 +241,7 @@ static void
 marks_tell(struct session *s, uint32_t first)
 {
 	struct ch_mark *mark = &s->record.u.mark;
-	uint32_t octets = s->view.head->count / 8 + 1 - first / 8;
+	uint32_t octets = s->messages / 8 + 1 - first / 8;
 	static const uint8_t none[CHANNEL_SET];
 
 	if (octets > CHANNEL_SET)
@@ -239,7 +262,7 @@ ask_update(struct session *s)
 	struct ch_updated *updated = &s->record.u.updated;
 	uint32_t first;
 
-	for (first = 0; first < s->view.head->count; first += 8 * CHANNEL_SET)
+	for (first = 0; first < s->messages; first += 8 * CHANNEL_SET)
 		marks_tell(s, first);
 	memset(&s->record.u.update, 0, sizeof(s->record.u.update));
 	if (!ask(s, CH_UPDATE, NULL, NULL)) {

@@ -17,31 +17,35 @@ enum rest {
 	SECRET /* one, with every blank that was typed */
 };
 
+/* How much of the view it needs. */
+enum need { HEAD, VIEW };
+
 struct verb {
 	const char *name;
 	unsigned states;
 	size_t least, most; /* arguments */
 	enum rest rest;
+	enum need need;
 	void (*run)(struct session *, const struct command *);
 };
 
 /* clang-format off */
 static const struct verb verbs[] = {
-	{ "USER", AUTH,         1, 1, NAME, do_user },   /* RFC 1939, 7 */
-	{ "PASS", AUTH,         1, 1, SECRET, do_pass }, /* RFC 1939, 7 */
-	{ "AUTH", AUTH,         0, 2, WORDS, do_auth },  /* RFC 5034, 4 */
-	{ "STAT", TRANS,        0, 0, WORDS, do_stat },  /* RFC 1939, 5 */
-	{ "LIST", TRANS,        0, 1, WORDS, do_list },  /* RFC 1939, 5 */
-	{ "RETR", TRANS,        1, 1, WORDS, do_retr },  /* RFC 1939, 5 */
-	{ "DELE", TRANS,        1, 1, WORDS, do_dele },  /* RFC 1939, 5 */
-	{ "NOOP", TRANS,        0, 0, WORDS, do_noop },  /* RFC 1939, 5 */
-	{ "RSET", TRANS,        0, 0, WORDS, do_rset },  /* RFC 1939, 5 */
-	{ "TOP",  TRANS,        2, 2, WORDS, do_top },   /* RFC 1939, 7 */
-	{ "UIDL", TRANS,        0, 1, WORDS, do_uidl },  /* RFC 1939, 7 */
-	{ "LAST", TRANS,        0, 0, WORDS, do_last },  /* RFC 1460, 3 */
-	{ "PING", TRANS,        1, 1, NAME, do_ping },   /* Net::POP3 */
-	{ "CAPA", AUTH | TRANS, 0, 0, WORDS, do_capa },  /* RFC 2449, 5 */
-	{ "QUIT", AUTH | TRANS, 0, 0, WORDS, do_quit },  /* UPDATE in TRANS */
+	{ "USER", AUTH,         1, 1, NAME,   HEAD, do_user }, /* RFC 1939, 7 */
+	{ "PASS", AUTH,         1, 1, SECRET, HEAD, do_pass }, /* RFC 1939, 7 */
+	{ "AUTH", AUTH,         0, 2, WORDS,  HEAD, do_auth }, /* RFC 5034, 4 */
+	{ "STAT", TRANS,        0, 0, WORDS,  HEAD, do_stat }, /* RFC 1939, 5 */
+	{ "LIST", TRANS,        0, 1, WORDS,  VIEW, do_list }, /* RFC 1939, 5 */
+	{ "RETR", TRANS,        1, 1, WORDS,  VIEW, do_retr }, /* RFC 1939, 5 */
+	{ "DELE", TRANS,        1, 1, WORDS,  VIEW, do_dele }, /* RFC 1939, 5 */
+	{ "NOOP", TRANS,        0, 0, WORDS,  HEAD, do_noop }, /* RFC 1939, 5 */
+	{ "RSET", TRANS,        0, 0, WORDS,  HEAD, do_rset }, /* RFC 1939, 5 */
+	{ "TOP",  TRANS,        2, 2, WORDS,  VIEW, do_top }, /* RFC 1939, 7 */
+	{ "UIDL", TRANS,        0, 1, WORDS,  VIEW, do_uidl }, /* RFC 1939, 7 */
+	{ "LAST", TRANS,        0, 0, WORDS,  HEAD, do_last }, /* RFC 1460, 3 */
+	{ "PING", TRANS,        1, 1, NAME,   HEAD, do_ping }, /* Net::POP3 */
+	{ "CAPA", AUTH | TRANS, 0, 0, WORDS,  HEAD, do_capa }, /* RFC 2449, 5 */
+	{ "QUIT", AUTH | TRANS, 0, 0, WORDS,  HEAD, do_quit }, /* UPDATE in TRANS */
 };
 /* clang-format on */
 
@@ -156,5 +160,6 @@ command_run(struct session *s, char *line, size_t length)
 		output_line(s, "-ERR wrong number of arguments");
 		return;
 	}
-	verb->run(s, &c);
+	if (verb->need == HEAD || view_need(s))
+		verb->run(s, &c);
 }

@@ -96,7 +96,7 @@ front_run(const struct front_args *args)
 		_exit(1);
 	s->args = args;
 	s->state = AUTH;
-	s->file = -1;
+	s->file = s->parts.fd = s->parts.base = -1;
 	s->output.socket = true;
 	s->channel = args->channel;
 	busy_drop(s);

@@ -24,10 +24,10 @@ struct reader {
 
 /*
  * Read the first piece, from the envelope line, and check it; false when it
- * is not the message of the view.
+ * is not what the view has.
  */
 static bool
-reader_open(struct session *s, const struct view_message *m, uint64_t length,
+reader_try(struct session *s, const struct view_message *m, uint64_t length,
     struct reader *r)
 {
 	size_t head = view_check_length(m);
@@ -43,7 +43,7 @@ reader_open(struct session *s, const struct view_message *m, uint64_t length,
 	if (s->file == -1)
 		return false;
 	n = pread_full(s->file, s->mail, (size_t)want, m->place);
-	if (n != (ssize_t)want || view_check(s->mail, head) != m->check)
+	if (n != (ssize_t)want || view_message_check(m, s->mail) != m->check)
 		return false;
 	r->text = s->mail + m->envelope;
 	r->length = (size_t)want - m->envelope;
@@ -52,6 +52,26 @@ reader_open(struct session *s, const struct view_message *m, uint64_t length,
 	r->left = length - r->length;
 	r->offset = m->place + want;
 	return true;
+}
+
+/*
+ * The same after another look where that is needed: who reads his mail marks
+ * it, which changes its head and not what it is.
+ */
+static bool
+reader_open(struct session *s, uint32_t index, bool whole, struct reader *r)
+{
+	const struct view_message *m = &s->view.message[index];
+
+	if (reader_try(s, m, whole ? m->length : m->body, r) ||
+	    (ask_look(s, index) &&
+		reader_try(s, m, whole ? m->length : m->body, r)))
+		return true;
+	if (s->state != OVER)
+		output_line(s,
+		    "-ERR [SYS/TEMP] another program has changed this "
+		    "message");
+	return false;
 }
 
 /* The next piece; false after a short read. */
@@ -131,10 +151,13 @@ stamp_same(const struct session *s)
 static void
 message_end(struct session *s, uint32_t index)
 {
-	if (!stamp_same(s) && !ask_look(s, index)) {
+	uint64_t check = s->view.message[index].check;
+
+	if (!stamp_same(s) &&
+	    (!ask_look(s, index) || s->view.message[index].check != check)) {
 		/* Or it could not be seen, for a lock that others hold. */
 		session_end(s,
-		    s->record.u.result.code == CODE_CHANGED ? END_CHANGED :
+		    s->record.u.looked.code == CODE_CHANGED ? END_CHANGED :
 							      END_DISCONNECTED);
 		return;
 	}
@@ -142,14 +165,6 @@ message_end(struct session *s, uint32_t index)
 	s->output.mail = true;
 	if (s->last < index + 1)
 		s->last = index + 1;
-}
-
-static void
-message_gone(struct session *s)
-{
-	output_line(s,
-	    "-ERR [SYS/TEMP] another program has changed this "
-	    "message");
 }
 
 void
@@ -167,10 +182,8 @@ do_retr(struct session *s, const struct command *c)
 		return;
 	}
 	m = &s->view.message[index];
-	if (!reader_open(s, m, m->length, &r)) {
-		message_gone(s);
+	if (!reader_open(s, index, true, &r))
 		return;
-	}
 	output_line(s, "+OK %llu octets", (unsigned long long)m->octets);
 	wire_init(&wire, WIRE_LINES_ALL);
 	if (!text_put(s, &wire, &r))
@@ -207,10 +220,8 @@ do_top(struct session *s, const struct command *c)
 		return;
 	}
 	m = &s->view.message[index];
-	if (!reader_open(s, m, m->body, &header)) {
-		message_gone(s);
+	if (!reader_open(s, index, false, &header))
 		return;
-	}
 	output_line(s, "+OK top of message follows");
 	wire_init(&wire, WIRE_LINES_ALL);
 	if (!text_put(s, &wire, &header))

@@ -83,15 +83,14 @@ letter_same(const struct letter *l)
 static void
 view_correct(struct session *s, uint32_t index, uint64_t octets)
 {
-	struct view_head *head = s->view_data;
-	struct view_message *m = (struct view_message *)(void *)(head + 1);
-	uint64_t old = m[index].octets;
+	struct view_message *m = view_change(s, index);
+	uint64_t old = m->octets;
 
 	trace(s, "- message %lu has %llu octets, not %llu",
 	    (unsigned long)index + 1, (unsigned long long)octets,
 	    (unsigned long long)old);
-	m[index].octets = octets;
-	head->octets += octets - old;
+	m->octets = octets;
+	s->parts.head.octets += octets - old;
 	if (!bit_test(s->deleted, index))
 		s->octets += octets - old;
 }

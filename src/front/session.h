@@ -60,10 +60,12 @@ struct session {
 	bool lost;               /* octets of a message could not be written */
 	char user[CHANNEL_NAME]; /* from USER; "" before */
 	char name[CHANNEL_NAME]; /* who is logged in; "" with -a */
-	struct view view;
-	void *view_data;      /* what the view points into */
-	int file;             /* an mbox, read-only, or -1 */
-	struct opened opened; /* a Maildir's */
+	struct view_parts parts; /* the view, until it is read */
+	uint32_t messages;       /* in it */
+	struct view view;        /* all 0 before */
+	void *view_data;         /* what it points into */
+	int file;                /* an mbox, read-only, or -1 */
+	struct opened opened;    /* a Maildir's */
 	bool read_only;
 	uint8_t *deleted; /* a bit a message */
 	uint8_t *fetched;
@@ -136,6 +138,11 @@ bool ask(struct session *s, uint32_t type, int *descriptors, size_t *count);
 void tell(struct session *s, uint32_t type);
 
 void ask_login(struct session *s, uint32_t type);
+
+/* Read the view now; false after having answered that it cannot be. */
+bool view_need(struct session *s);
+
+/* Look at this message again, and correct what the view has of its head. */
 bool ask_look(struct session *s, uint32_t index);
 
 /* A Maildir's message, open and ours; -1 after having answered why not. */
@@ -196,6 +203,9 @@ bit_set(uint8_t *bits, uint32_t index)
 {
 	bits[index / 8] = (uint8_t)(bits[index / 8] | 1U << (index % 8));
 }
+
+/* The view's message, to be corrected. */
+struct view_message *view_change(struct session *s, uint32_t index);
 
 /* The response code of a refusal, "[AUTH] " and so on, or "". */
 const char *code_text(uint32_t code);

@@ -11,10 +11,10 @@ message_get(struct session *s, const char *argument, uint32_t *index)
 {
 	uint64_t number;
 
-	if (number_get(argument, strlen(argument), 1, s->view.head->count,
-		&number) == -1) {
+	if (number_get(argument, strlen(argument), 1, s->messages, &number) ==
+	    -1) {
 		output_line(s, "-ERR no such message, there are %lu",
-		    (unsigned long)s->view.head->count);
+		    (unsigned long)s->messages);
 		return false;
 	}
 	*index = (uint32_t)(number - 1);
@@ -48,7 +48,7 @@ do_list(struct session *s, const struct command *c)
 	output_line(s, "+OK %lu message%s (%llu octets)",
 	    (unsigned long)s->count, s->count == 1 ? "" : "s",
 	    (unsigned long long)s->octets);
-	for (i = 0; i < s->view.head->count && !s->deaf; i++) {
+	for (i = 0; i < s->messages && !s->deaf; i++) {
 		if (bit_test(s->deleted, i))
 			continue;
 		output_number(s, (uint64_t)i + 1);
@@ -73,7 +73,7 @@ do_uidl(struct session *s, const struct command *c)
 		return;
 	}
 	output_line(s, "+OK unique-ids follow");
-	for (i = 0; i < s->view.head->count && !s->deaf; i++) {
+	for (i = 0; i < s->messages && !s->deaf; i++) {
 		if (bit_test(s->deleted, i))
 			continue;
 		view_uidl(&s->view, i, id);
@@ -106,9 +106,9 @@ void
 do_rset(struct session *s, const struct command *c)
 {
 	(void)c;
-	memset(s->deleted, 0, s->view.head->count / 8 + 1);
-	s->count = s->view.head->count;
-	s->octets = s->view.head->octets;
+	memset(s->deleted, 0, s->messages / 8 + 1);
+	s->count = s->messages;
+	s->octets = s->parts.head.octets;
 	s->last = 0;
 	output_line(s, "+OK %lu message%s (%llu octets)",
 	    (unsigned long)s->count, s->count == 1 ? "" : "s",
@@ -139,7 +139,7 @@ do_ping(struct session *s, const struct command *c)
 		output_line(s, "-ERR only of the user who is logged in");
 		return;
 	}
-	for (i = 0; i < s->view.head->count; i++) {
+	for (i = 0; i < s->messages; i++) {
 		if (!bit_test(s->deleted, i) && !bit_test(s->fetched, i))
 			fresh++;
 	}

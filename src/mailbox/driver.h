@@ -13,22 +13,24 @@ struct mailbox_driver {
 	/* As mailbox_open(): fills mb; -1 with error and mb as it was. */
 	int (*open)(struct mailbox *mb, const struct mailbox_options *options,
 	    const char *path, struct mailbox_error *error);
-	enum channel_code (*look)(
-	    struct mailbox *mb, uint32_t index, struct mailbox_error *error);
+	/* As mailbox_look(); NULL: the front has the messages' files. */
+	enum channel_code (*look)(struct mailbox *mb, uint32_t index,
+	    struct ch_looked *looked, struct mailbox_error *error);
 	/* As mailbox_messages(); NULL: the front has the mailbox's file. */
 	size_t (*messages)(struct mailbox *mb, uint32_t first, uint32_t count,
 	    int *descriptors, struct mailbox_error *error);
 	int (*update)(struct mailbox *mb, const struct mailbox_set *set,
 	    struct mailbox_tally *done, struct mailbox_error *error);
+	/* As mailbox_distrust(). */
+	void (*distrust)(struct mailbox *mb);
 	/* Frees what the driver made. */
 	void (*close)(struct mailbox *mb);
 };
 
 struct mailbox {
 	const struct mailbox_driver *driver;
-	int view;           /* descriptor; the driver's */
-	uint64_t view_size; /* octets */
-	int file;           /* for the front; -1 when given or none */
+	const struct view_parts *view; /* the driver's */
+	int file; /* for the front; -1 when given or none */
 	bool read_only;
 	void *own; /* the driver's */
 };

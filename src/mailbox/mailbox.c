@@ -77,7 +77,6 @@ mailbox_open(const struct mailbox_options *options, struct mailbox_error *error)
 		return NULL;
 	}
 	mb->driver = driver;
-	mb->view = -1;
 	mb->file = -1;
 	if (driver->open(mb, options, path, error) == 0)
 		return mb;
@@ -85,11 +84,16 @@ mailbox_open(const struct mailbox_options *options, struct mailbox_error *error)
 	return NULL;
 }
 
-int
-mailbox_view(const struct mailbox *mb, uint64_t *size)
+const struct view_parts *
+mailbox_view(const struct mailbox *mb)
 {
-	*size = mb->view_size;
 	return mb->view;
+}
+
+void
+mailbox_distrust(struct mailbox *mb)
+{
+	mb->driver->distrust(mb);
 }
 
 int
@@ -113,10 +117,14 @@ mailbox_read_only(const struct mailbox *mb)
 }
 
 enum channel_code
-mailbox_look(struct mailbox *mb, uint32_t index, struct mailbox_error *error)
+mailbox_look(struct mailbox *mb, uint32_t index, struct ch_looked *looked,
+    struct mailbox_error *error)
 {
 	memset(error, 0, sizeof(*error));
-	return mb->driver->look(mb, index, error);
+	memset(looked, 0, sizeof(*looked));
+	if (mb->driver->look == NULL)
+		return CODE_CHANGED;
+	return mb->driver->look(mb, index, looked, error);
 }
 
 size_t

@@ -118,24 +118,21 @@ maildir_begin(struct maildir *md, const struct mailbox_options *options,
 static int
 maildir_view(struct maildir *md, struct mailbox_error *error)
 {
-	struct view_head head;
-	bool fresh = false;
-	uint64_t size = 0;
-	int kept = -1, result;
+	bool same[MAILDIR_FOLDERS] = {false};
 
-	if (md->root != -1)
-		kept = maildir_kept_open(md, &size, &fresh);
-	if (fresh && kept != -1 &&
-	    pread_full(kept, &head, sizeof(head), 0) == (ssize_t)sizeof(head)) {
-		md->view = kept;
-		md->view_size = size;
-		md->count = head.count;
+	if (md->root != -1 && maildir_kept_open(md, same)) {
+		md->view = md->kept.view;
+		md->kept.view.fd = -1;
 		return 0;
 	}
-	result = maildir_scanner(md, kept, size, error);
-	if (kept != -1)
-		close(kept);
-	return result;
+	if (maildir_scanner(md, same, error) == -1) {
+		md->view.base = -1; /* it is md->kept's */
+		return -1;
+	}
+	if (md->kept.view.fd != -1 && md->view.base == -1)
+		close(md->kept.view.fd);
+	md->kept.view.fd = -1;
+	return 0;
 }
 
 static bool
@@ -158,8 +155,9 @@ maildir_free(struct maildir *md)
 {
 	int i;
 
-	if (md->view != -1)
-		close(md->view);
+	if (md->kept.view.fd != -1)
+		close(md->kept.view.fd);
+	view_parts_close(&md->view);
 	for (i = 0; i < MAILDIR_FOLDERS; i++)
 		if (md->folder[i] != -1)
 			close(md->folder[i]);
@@ -184,7 +182,8 @@ maildir_open(struct mailbox *mb, const struct mailbox_options *options,
 		return -1;
 	}
 	md->config = options->config;
-	md->root = md->lock = md->view = -1;
+	md->root = md->lock = md->view.fd = md->view.base = -1;
+	md->kept.view.fd = -1;
 	md->folder[MAILDIR_CUR] = md->folder[MAILDIR_NEW] = -1;
 	found = maildir_begin(md, options, path, error);
 	if (found == -1 || maildir_view(md, error) == -1) {
@@ -192,22 +191,21 @@ maildir_open(struct mailbox *mb, const struct mailbox_options *options,
 		return -1;
 	}
 	mb->own = md;
-	mb->view = md->view;
-	mb->view_size = md->view_size;
+	mb->view = &md->view;
 	mb->read_only = found == 1 && !maildir_writable(md);
 	if (mb->read_only)
 		mailbox_warn(error, "%s: served read-only", md->path.path);
 	return 0;
 }
 
-/* Nothing is appended to a Maildir's message, or changed in it. */
-static enum channel_code
-maildir_look(struct mailbox *mb, uint32_t index, struct mailbox_error *error)
+static void
+maildir_distrust(struct mailbox *mb)
 {
-	(void)mb;
-	(void)index;
-	(void)error;
-	return CODE_CHANGED;
+	struct maildir *md = mb->own;
+
+	if (md->root != -1)
+		(void)unlinkat(md->root, MAILDIR_VIEW, 0);
+	md->scanned = false;
 }
 
 static void
@@ -224,8 +222,8 @@ maildir_close(struct mailbox *mb)
 const struct mailbox_driver maildir_driver = {
     .name = "maildir",
     .open = maildir_open,
-    .look = maildir_look,
     .messages = maildir_messages,
     .update = maildir_update,
+    .distrust = maildir_distrust,
     .close = maildir_close,
 };

@@ -6,6 +6,7 @@
 #define MAILDIR_H
 
 #include "driver.h"
+#include "kept.h"
 #include "maildir_list.h"
 #include "path.h"
 
@@ -18,11 +19,11 @@ struct maildir {
 	int root;                    /* the Maildir itself; -1: there is none */
 	int folder[MAILDIR_FOLDERS]; /* cur, new; -1: there is none */
 	int lock;                    /* of the session, held; -1: read-only */
-	int64_t begin;  /* s: the file server's clock, once locked */
-	uint32_t count; /* messages of the view */
-	int view;       /* a descriptor of it */
-	uint64_t view_size;
-	bool scanned; /* it is new, and worth keeping */
+	int64_t begin; /* s: the file server's clock, once locked */
+	struct view_parts view;
+	bool scanned;     /* it is new, and worth keeping */
+	struct kept kept; /* of an earlier session; fd -1: none, or one of
+			   * view's */
 	struct view_stamp stamps[MAILDIR_FOLDERS]; /* of the scan */
 	struct maildir_list now; /* the folders, when something had moved */
 };
@@ -42,22 +43,24 @@ maildir_lock(struct maildir *md, const char *peer, struct mailbox_error *error);
 
 /* The view (maildir_scanner.c, maildir_kept.c) */
 
-/* A view of both folders, read by a child; known (or -1) is a kept one. */
-int maildir_scanner(struct maildir *md, int known, uint64_t known_size,
+/*
+ * A view of both folders, read by a child: md->view, with md->kept for a base
+ * where those that are the same have not changed.  -1 with error.
+ */
+int maildir_scanner(struct maildir *md, const bool same[MAILDIR_FOLDERS],
     struct mailbox_error *error) MUST_CHECK;
 
 /*
- * The kept view's descriptor with its view's size, and in *fresh whether it
- * is the folders' now; -1 when there is none that is whole.
+ * What an earlier session kept, if anything: md->kept, and which folders are
+ * the same now.  True when both are and it is whole.
  */
-int maildir_kept_open(
-    const struct maildir *md, uint64_t *size, bool *fresh) MUST_CHECK;
+bool maildir_kept_open(struct maildir *md, bool same[MAILDIR_FOLDERS]);
+
+/* All of the view, for the caller to free; NULL with errno. */
+void *maildir_view_load(const struct maildir *md, struct view *view) MUST_CHECK;
 
 /* Keep the view of this session's scan; 0, or -1 with errno. */
 int maildir_kept_write(const struct maildir *md) MUST_CHECK;
-
-/* All of the view in memory that the caller frees; NULL with errno. */
-void *maildir_view_read(int fd, uint64_t size, struct view *view) MUST_CHECK;
 
 /* Where messages are (maildir_find.c) */
 

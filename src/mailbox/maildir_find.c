@@ -16,22 +16,6 @@
 
 #define FIND_TRIES 3 /* listing while others rename */
 
-/* The view's message; -1 with errno. */
-static int
-place_message(const struct maildir *md, uint32_t index, struct view_message *m)
-{
-	uint64_t at = sizeof(struct view_head) + index * (uint64_t)sizeof(*m);
-	ssize_t n;
-
-	if (index < md->count) {
-		n = pread_full(md->view, m, sizeof(*m), at);
-		if (n == (ssize_t)sizeof(*m))
-			return 0;
-	}
-	errno = EBADMSG;
-	return -1;
-}
-
 /*
  * By pread from the view's file, which costs an idle session no memory.  A
  * kept one is the user's and may have changed: the name is looked at again.
@@ -40,21 +24,15 @@ int
 maildir_place_get(
     const struct maildir *md, uint32_t index, struct maildir_place *place)
 {
-	uint64_t names = sizeof(struct view_head) +
-	    md->count * (uint64_t)sizeof(struct view_message);
 	struct view_message m;
-	ssize_t n;
 
-	if (place_message(md, index, &m) == -1)
+	if (view_parts_message(&md->view, index, &m) == -1)
 		return -1;
 	place->folder = (m.flags & VIEW_NEW) != 0 ? MAILDIR_NEW : MAILDIR_CUR;
-	errno = EBADMSG;
-	if (names > md->view_size || m.place >= md->view_size - names)
+	if (view_parts_name(
+		&md->view, m.place, place->name, sizeof(place->name)) == -1)
 		return -1;
-	n = pread_full(
-	    md->view, place->name, sizeof(place->name), names + m.place);
-	if (n <= 0 || place->name[0] == '.' || place->name[0] == '\0' ||
-	    memchr(place->name, '\0', (size_t)n) == NULL ||
+	if (place->name[0] == '.' || place->name[0] == '\0' ||
 	    strchr(place->name, '/') != NULL) {
 		errno = EBADMSG;
 		return -1;
@@ -115,7 +93,7 @@ maildir_place_find(
 	struct view_message m;
 	uint32_t count, i;
 
-	if (place_message(md, index, &m) == -1 ||
+	if (view_parts_message(&md->view, index, &m) == -1 ||
 	    maildir_place_get(md, index, place) == -1)
 		return -1;
 	e = maildir_list_find(&md->now, place->name, &count);

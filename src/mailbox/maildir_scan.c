@@ -14,22 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "maildir_scan.h"
+#include "maildir_scan_parts.h"
 #include "wire.h"
 
-#define SCAN_TRIES 3            /* while others move messages */
 #define SCAN_AHEAD 16           /* names fetched from memory in advance */
 #define SCAN_PIECE (128 * 1024) /* octets read at once */
-
-struct scan {
-	const struct maildir_scan_job *job;
-	struct maildir_list list;
-	struct view_message *messages; /* one for each entry */
-	struct maildir_key *unknown; /* entries whose files must be looked at */
-	uint32_t unknown_count;
-	uint32_t odd, read, moved, doubled;
-	char *piece;
-};
 
 #define SCAN_NO_MESSAGE UINT16_MAX /* in a message's envelope: left out */
 
@@ -79,7 +68,7 @@ scan_known_order(
 static void
 scan_without_reading(struct scan *scan)
 {
-	const struct view *known = scan->job->known;
+	const struct view *known = scan->known;
 	uint32_t i, at = 0, k, most = known == NULL ? 0 : known->head->count;
 	bool found;
 
@@ -212,14 +201,10 @@ scan_without_doubled(struct scan *scan)
 
 /* Entries and what they are; -1 with errno. */
 static int
-scan_once(struct scan *scan)
+scan_entries(struct scan *scan)
 {
-	uint32_t count;
+	uint32_t count = scan->list.count;
 
-	if (maildir_list_read(&scan->list, scan->job->folders, SCAN_TRIES) ==
-	    -1)
-		return -1;
-	count = scan->list.count;
 	free(scan->messages);
 	free(scan->unknown);
 	scan->messages = malloc((size_t)count * sizeof(*scan->messages) + 1);
@@ -231,6 +216,53 @@ scan_once(struct scan *scan)
 	scan_without_reading(scan);
 	scan_without_doubled(scan);
 	return scan_files(scan);
+}
+
+/* Both folders; -1 with errno. */
+static int
+scan_once(struct scan *scan)
+{
+	if (maildir_list_read(&scan->list, scan->job->folders, SCAN_TRIES) ==
+	    -1)
+		return -1;
+	return scan_entries(scan);
+}
+
+/* Both folders, with an earlier view of them; -1 with errno. */
+static int
+scan_whole(struct scan *scan)
+{
+	const struct kept *known = scan->job->known;
+	void *data = NULL;
+	struct view view;
+	int tries, failed = -1;
+
+	if (known != NULL && kept_whole(known))
+		data = view_parts_load(&known->view, &view);
+	scan->known = data == NULL ? NULL : &view;
+	for (tries = 0; tries < SCAN_TRIES; tries++) {
+		failed = scan_once(scan);
+		if (failed == -1 || scan->moved == 0)
+			break;
+	}
+	scan->known = NULL;
+	free(data);
+	return failed;
+}
+
+/* What is in the folders; -1 with errno. */
+static int
+scan_folders(struct scan *scan)
+{
+	int more = scan_more(scan);
+
+	if (more == 1 && (scan_entries(scan) == -1 || scan->moved > 0)) {
+		memset(&scan->base, 0, sizeof(scan->base));
+		more = 0;
+	}
+	if (more == 0)
+		return scan_whole(scan);
+	return more == -1 ? -1 : 0;
 }
 
 /* Leave out what is no message. */
@@ -295,7 +327,7 @@ static int
 scan_write_names(struct scan *scan, uint64_t at)
 {
 	char *piece = scan->piece;
-	uint64_t place = 0;
+	uint64_t place = scan->base.names_size;
 	size_t used = 0;
 	uint32_t i;
 
@@ -321,20 +353,26 @@ scan_write_names(struct scan *scan, uint64_t at)
 }
 
 static int
-scan_write(struct scan *scan, struct maildir_scan_result *result)
+scan_write(struct scan *scan)
 {
 	struct view_head head = {
 	    .magic = VIEW_MAGIC,
 	    .format = VIEW_MAILDIR,
-	    .count = scan->list.count,
-	    .names_size = scan->list.names_size,
+	    .count = scan->base.count + scan->list.count,
+	    .base = scan->base.count,
+	    .octets = scan->base.octets,
+	    .names_size = scan->base.names_size + scan->list.names_size,
+	    .base_names = scan->base.names_size,
 	};
-	size_t messages = head.count * sizeof(struct view_message);
+	size_t messages = scan->list.count * sizeof(struct view_message);
 	uint32_t i;
 
-	for (i = 0; i < head.count; i++)
+	if (head.count > VIEW_MESSAGES_MAX) {
+		errno = EFBIG;
+		return -1;
+	}
+	for (i = 0; i < scan->list.count; i++)
 		head.octets += scan->messages[i].octets;
-	result->size = sizeof(head) + messages + head.names_size;
 	if (pwrite_full(scan->job->out, &head, sizeof(head), 0) == -1 ||
 	    scan_write_names(scan, sizeof(head) + messages) == -1)
 		return -1;
@@ -347,26 +385,21 @@ maildir_scan(
     const struct maildir_scan_job *job, struct maildir_scan_result *result)
 {
 	struct scan scan = {.job = job};
-	int tries, failed = -1;
+	int failed;
 
 	memset(result, 0, sizeof(*result));
 	scan.piece = malloc(SCAN_PIECE);
 	if (scan.piece == NULL)
 		return -1;
-	for (tries = 0; tries < SCAN_TRIES; tries++) {
-		failed = scan_once(&scan);
-		if (failed == -1 || scan.moved == 0)
-			break;
-	}
+	failed = scan_folders(&scan);
 	if (failed == 0) {
 		memcpy(
 		    result->stamps, scan.list.stamps, sizeof(result->stamps));
 		scan_pack(&scan);
-		result->count = scan.list.count;
+		result->count = scan.base.count + scan.list.count;
 		result->odd = scan.odd;
 		result->read = scan.read;
-		failed =
-		    scan_digests(&scan) == -1 ? -1 : scan_write(&scan, result);
+		failed = scan_digests(&scan) == -1 ? -1 : scan_write(&scan);
 	}
 	maildir_list_free(&scan.list);
 	free(scan.messages);

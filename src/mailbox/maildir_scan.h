@@ -8,19 +8,20 @@
 #define MAILDIR_SCAN_H
 
 #include "crypto.h"
+#include "kept.h"
 #include "maildir_list.h"
 
 struct maildir_scan_job {
 	DIR *folders[MAILDIR_FOLDERS]; /* NULL: there is none */
-	const struct view *known;      /* of an earlier session, or NULL: what
-				   * is in it need not be read again */
-	const struct crypto *crypto;   /* NULL: none loaded */
-	uid_t user;                    /* whose files are messages */
-	int out;                       /* the view is written here */
+	const struct kept *known;    /* of an earlier session, or NULL: what is
+				   * in it need not be read again */
+	bool same[MAILDIR_FOLDERS];  /* since known: not changed */
+	const struct crypto *crypto; /* NULL: none loaded */
+	uid_t user;                  /* whose files are messages */
+	int out;                     /* the view is written here */
 };
 
 struct maildir_scan_result {
-	uint64_t size;                             /* octets of the view */
 	struct view_stamp stamps[MAILDIR_FOLDERS]; /* before it began */
 	uint32_t count;                            /* messages */
 	uint32_t odd;  /* files that are none, or cannot be read */
@@ -28,7 +29,9 @@ struct maildir_scan_result {
 };
 
 /*
- * Write the view of both folders to job->out.  0 with *result; -1 with errno:
+ * Write the view of both folders to job->out.  Where cur/ is the same, only
+ * new/ is read, and what is there now and comes behind all others has known's
+ * file for its base.  0 with *result; -1 with errno:
  * ENOTSUP when names need a digest and there is no job->crypto, EFBIG for
  * more than VIEW_MESSAGES_MAX messages, or what readdir, write and malloc
  * say.

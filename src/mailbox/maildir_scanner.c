@@ -26,10 +26,9 @@
 enum { KEEP_PIPE, KEEP_OUT, KEEP_KNOWN, KEEP_MOST = 5 };
 
 struct scanner_job {
-	const struct maildir *md;
+	const struct maildir *md; /* md->kept is known, if it is anything */
+	const bool *same;
 	int out;
-	int known; /* a kept view, or -1 */
-	uint64_t known_size;
 	bool digests; /* some names need them */
 };
 
@@ -89,7 +88,9 @@ scanner_descriptors(const struct scanner_job *job, int to, int keep[KEEP_MOST],
 
 	keep[KEEP_PIPE] = to;
 	keep[KEEP_OUT] = job->out;
-	keep[KEEP_KNOWN] = job->known != -1 ? job->known : STDIN_FILENO;
+	keep[KEEP_KNOWN] = job->md->kept.view.fd;
+	if (keep[KEEP_KNOWN] == -1)
+		keep[KEEP_KNOWN] = STDIN_FILENO;
 	for (i = 0; i < MAILDIR_FOLDERS; i++)
 		if (job->md->folder[i] != -1)
 			keep[count++] = job->md->folder[i];
@@ -106,14 +107,17 @@ scanner_descriptors(const struct scanner_job *job, int to, int keep[KEEP_MOST],
 	return 0;
 }
 
-/* An earlier view, if it is one. */
+/* An earlier view, where there is one. */
 static void
-scanner_known(const struct scanner_job *job, int fd, struct view *view,
+scanner_known(const struct scanner_job *job, int fd, struct kept *kept,
     struct maildir_scan_job *scan)
 {
-	if (job->known != -1 &&
-	    maildir_view_read(fd, job->known_size, view) != NULL)
-		scan->known = view;
+	if (job->md->kept.view.fd == -1)
+		return;
+	*kept = job->md->kept;
+	kept->view.fd = fd;
+	scan->known = kept;
+	memcpy(scan->same, job->same, sizeof(scan->same));
 }
 
 /* -1 with errno. */
@@ -138,7 +142,7 @@ scanner_run(const struct scanner_job *job, int to)
 	struct scanner_result result;
 	struct maildir_scan_job scan;
 	int keep[KEEP_MOST];
-	struct view view;
+	struct kept kept;
 
 	memset(&result, 0, sizeof(result));
 	memset(&scan, 0, sizeof(scan));
@@ -155,7 +159,7 @@ scanner_run(const struct scanner_job *job, int to)
 	if (result.error == 0 && scanner_close_in(&scan) == -1)
 		result.error = errno;
 	if (result.error == 0) {
-		scanner_known(job, keep[KEEP_KNOWN], &view, &scan);
+		scanner_known(job, keep[KEEP_KNOWN], &kept, &scan);
 		if (maildir_scan(&scan, &result.scan) == -1)
 			result.error = errno;
 	}
@@ -223,30 +227,33 @@ static int
 scanner_take(struct maildir *md, const struct scanner_result *result)
 {
 	struct view_head head;
+	int out = md->view.fd, base = -1;
 
-	(void)!platform_memory_seal(md->view);
-	if (pread_full(md->view, &head, sizeof(head), 0) !=
-	    (ssize_t)sizeof(head)) {
+	(void)!platform_memory_seal(&out);
+	md->view.fd = out;
+	if (pread_full(out, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+	    head.base > 0)
+		base = md->kept.view.fd;
+	if (view_parts_open(&md->view, out, base) == -1)
+		return -1;
+	if (md->view.head.format != VIEW_MAILDIR) {
 		errno = EBADMSG;
 		return -1;
 	}
-	md->view_size = result->scan.size;
-	md->count = head.count;
 	memcpy(md->stamps, result->scan.stamps, sizeof(md->stamps));
 	return 0;
 }
 
 int
-maildir_scanner(struct maildir *md, int known, uint64_t known_size,
+maildir_scanner(struct maildir *md, const bool same[MAILDIR_FOLDERS],
     struct mailbox_error *error)
 {
-	struct scanner_job job = {
-	    .md = md, .known = known, .known_size = known_size};
+	struct scanner_job job = {.md = md, .same = same};
 	struct scanner_result result;
 	int status = 0, failed;
 
 	memset(&result, 0, sizeof(result));
-	md->view = job.out = platform_memory_file("pop3d-view");
+	md->view.fd = job.out = platform_memory_file("pop3d-view");
 	if (job.out == -1)
 		return scanner_failed(md, errno, 0, error);
 	failed = scanner_do(&job, &result, &status);

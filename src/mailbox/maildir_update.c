@@ -339,8 +339,8 @@ maildir_update(struct mailbox *mb, const struct mailbox_set *set,
 	int result = -1;
 	void *data;
 
-	data = maildir_view_read(u.md->view, u.md->view_size, &u.view);
-	if (data != NULL && u.view.head->count == u.md->count) {
+	data = maildir_view_load(u.md, &u.view);
+	if (data != NULL) {
 		marked = update_marked(&u);
 		u.missing = malloc(marked * sizeof(*u.missing) + 1);
 	}

@@ -52,7 +52,7 @@ mbox_read(struct mbox *mbox, struct mailbox_error *error)
 		return mbox_view_empty(&mbox->view, &none, error);
 	result = mbox_finish(mbox, error);
 	if (result == 0)
-		result = mbox_view_read(mbox, &mbox->view, error);
+		result = mbox_view_read(mbox, &mbox->view, true, error);
 	mbox_drop(mbox);
 	return result == 0 ? 1 : -1;
 }
@@ -71,9 +71,9 @@ mbox_read_both(struct mbox *mbox, int *file, struct mailbox_error *error)
 		found = mbox_read(mbox, error);
 		if (found == -1)
 			return -1;
-		if (mbox->view.view.head->count == 0)
+		if (mbox->view.parts.head.count == 0)
 			return 0;
-		*file = mbox_file_front(mbox, &mbox->view.view.head->stamp);
+		*file = mbox_file_front(mbox, &mbox->view.parts.head.stamp);
 		if (*file != -1)
 			return 0;
 		mbox_view_free(&mbox->view);
@@ -128,7 +128,8 @@ mbox_open(struct mailbox *mb, const struct mailbox_options *options,
 	mbox->config = options->config;
 	mbox->folder = -1;
 	mbox->file = -1;
-	mbox->view.fd = -1;
+	mbox->view.parts.fd = mbox->view.parts.base = -1;
+	mbox->view.kept.view.fd = -1;
 	mbox->writable = true;
 	if (mbox_begin(mbox, options, path, error) == -1 ||
 	    mbox_read_both(mbox, &mb->file, error) == -1) {
@@ -137,8 +138,7 @@ mbox_open(struct mailbox *mb, const struct mailbox_options *options,
 	}
 	mbox_view_sleep(&mbox->view);
 	mb->own = mbox;
-	mb->view = mbox->view.fd;
-	mb->view_size = mbox->view.size;
+	mb->view = &mbox->view.parts;
 	mb->read_only = !mbox->writable || !state_writable(&mbox->state);
 	if (mb->read_only && mbox->folder != -1)
 		mailbox_warn(error, "%s: served read-only", mbox->path.path);
@@ -146,9 +146,21 @@ mbox_open(struct mailbox *mb, const struct mailbox_options *options,
 }
 
 static void
+mbox_distrust(struct mailbox *mb)
+{
+	struct mbox *mbox = mb->own;
+
+	mbox_kept_discard(mbox);
+}
+
+static void
 mbox_close(struct mailbox *mb)
 {
-	mbox_free(mb->own);
+	struct mbox *mbox = mb->own;
+
+	/* Now, for nobody waits any more. */
+	mbox_kept_close(mbox);
+	mbox_free(mbox);
 }
 
 const struct mailbox_driver mbox_driver = {
@@ -156,5 +168,6 @@ const struct mailbox_driver mbox_driver = {
     .open = mbox_open,
     .look = mbox_look,
     .update = mbox_update,
+    .distrust = mbox_distrust,
     .close = mbox_close,
 };

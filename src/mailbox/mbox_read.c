@@ -9,13 +9,6 @@
 
 #include "mbox.h"
 
-/*
- * How old a file's times must be for a change that comes later to give it
- * others: clocks of file systems tick in up to 2 s (FAT), and a file server
- * may round.
- */
-#define MBOX_SETTLED 2 /* s */
-
 int
 mbox_finish(struct mbox *mbox, struct mailbox_error *error)
 {
@@ -51,48 +44,22 @@ mbox_finish(struct mbox *mbox, struct mailbox_error *error)
 	return 0;
 }
 
+/* Old enough for a change that comes later to give it other times. */
 static bool
 mbox_settled(const struct lock *lock, const struct view_stamp *stamp)
 {
 	struct timespec now;
 
 	lock_clock(lock, &now);
-	return stamp->mtime_s < now.tv_sec - MBOX_SETTLED &&
-	    stamp->ctime_s < now.tv_sec - MBOX_SETTLED;
+	return stamp->mtime_s < now.tv_sec - KEPT_SETTLED &&
+	    stamp->ctime_s < now.tv_sec - KEPT_SETTLED;
 }
 
-/* view->fd and size are there: read it, and check the scanner's work. */
-static int
-mbox_view_load(struct mbox_view *view)
+static void
+mbox_view_init(struct mbox_view *view)
 {
-	ssize_t got;
-
-	view->data = malloc((size_t)view->size);
-	if (view->data == NULL)
-		return -1;
-	got = pread_full(view->fd, view->data, (size_t)view->size, 0);
-	if (got == -1)
-		return -1;
-	if ((uint64_t)got != view->size ||
-	    view_init(&view->view, view->data, (size_t)view->size) == -1 ||
-	    view->view.head->format != VIEW_MBOX) {
-		errno = EBADMSG;
-		return -1;
-	}
-	return 0;
-}
-
-/* A new view: nobody may write to it from here on. */
-static int
-mbox_view_first(struct mbox_view *view, const struct view_stamp *stamp)
-{
-	view->sealed = platform_memory_seal(view->fd) == 0;
-	if (mbox_view_load(view) == -1)
-		return -1;
-	if (memcmp(&view->view.head->stamp, stamp, sizeof(*stamp)) == 0)
-		return 0;
-	errno = EBADMSG;
-	return -1;
+	memset(view, 0, sizeof(*view));
+	view->parts.fd = view->parts.base = view->kept.view.fd = -1;
 }
 
 static int
@@ -105,64 +72,88 @@ mbox_view_failed(
 	return -1;
 }
 
+/* A new view: nobody may write to it from here on. */
+static int
+mbox_view_seal(struct mbox_view *view)
+{
+	view->sealed = platform_memory_seal(&view->parts.fd) == 0;
+	if (view->sealed)
+		return 0;
+	view->data = view_parts_load(&view->parts, &view->view);
+	return view->data == NULL ? -1 : 0;
+}
+
 int
 mbox_view_empty(struct mbox_view *view, const struct view_stamp *stamp,
     struct mailbox_error *error)
 {
 	struct view_head head;
+	int fd;
 
-	memset(view, 0, sizeof(*view));
+	mbox_view_init(view);
 	memset(&head, 0, sizeof(head));
 	head.magic = VIEW_MAGIC;
 	head.format = VIEW_MBOX;
 	head.stamp = *stamp;
-	view->size = sizeof(head);
-	view->fd = platform_memory_file("pop3d-view");
-	if (view->fd == -1 ||
-	    pwrite_full(view->fd, &head, sizeof(head), 0) == -1 ||
-	    mbox_view_first(view, stamp) == -1)
+	fd = platform_memory_file("pop3d-view");
+	view->parts.fd = fd;
+	if (fd == -1 || pwrite_full(fd, &head, sizeof(head), 0) == -1 ||
+	    view_parts_open(&view->parts, fd, -1) == -1 ||
+	    mbox_view_seal(view) == -1)
 		return mbox_view_failed(view, "empty mailbox", error);
 	return 0;
 }
 
 int
-mbox_view_read(
-    struct mbox *mbox, struct mbox_view *view, struct mailbox_error *error)
+mbox_view_read(struct mbox *mbox, struct mbox_view *view, bool kept,
+    struct mailbox_error *error)
 {
 	struct view_stamp stamp;
-	bool settled;
+	const struct kept *known;
 
-	memset(view, 0, sizeof(*view));
-	view->fd = -1;
+	mbox_view_init(view);
 	if (mbox_stamp(mbox, &stamp, error) == -1)
 		return -1;
-	settled = mbox_settled(&mbox->lock, &stamp);
 	if (stamp.size == 0)
 		return mbox_view_empty(view, &stamp, error);
-	if (scanner_mbox(&mbox->lock, &stamp, &view->fd, &view->size, error) ==
-	    -1)
+	if (kept && mbox_kept_open(mbox, &stamp, view))
+		return 0;
+	view->settled = mbox_settled(&mbox->lock, &stamp);
+	known = view->kept.view.fd == -1 ? NULL : &view->kept;
+	if (scanner_mbox(&mbox->lock, &stamp, known, &view->parts, error) ==
+	    -1) {
+		mbox_view_free(view);
 		return -1;
-	if (mbox_view_first(view, &stamp) == -1)
+	}
+	if (mbox_view_seal(view) == -1)
 		return mbox_view_failed(view, mbox->path.path, error);
-	view->settled = settled;
+	if (known != NULL && view->parts.base == -1) {
+		close(view->kept.view.fd);
+		view->kept.view.fd = -1;
+	}
 	return 0;
 }
 
 int
 mbox_view_wake(struct mbox_view *view, struct mailbox_error *error)
 {
-	if (view->data != NULL || mbox_view_load(view) == 0)
+	if (view->data != NULL)
+		return 0;
+	errno = EBADMSG;
+	/* What is the user's may have changed since it was looked at. */
+	if ((!view->fresh && view->parts.base == -1) || kept_whole(&view->kept))
+		view->data = view_parts_load(&view->parts, &view->view);
+	if (view->data != NULL)
 		return 0;
 	mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be read",
 	    "view: %s", strerror(errno));
-	mbox_view_sleep(view);
 	return -1;
 }
 
 void
 mbox_view_sleep(struct mbox_view *view)
 {
-	if (!view->sealed)
+	if (!view->sealed && !view->fresh)
 		return;
 	free(view->data);
 	view->data = NULL;
@@ -172,9 +163,12 @@ mbox_view_sleep(struct mbox_view *view)
 void
 mbox_view_free(struct mbox_view *view)
 {
-	if (view->fd != -1)
-		close(view->fd);
+	/* A kept file is one of the parts, or only known. */
+	if (view->kept.view.fd != -1 &&
+	    view->kept.view.fd != view->parts.base &&
+	    view->kept.view.fd != view->parts.fd)
+		close(view->kept.view.fd);
+	view_parts_close(&view->parts);
 	free(view->data);
-	memset(view, 0, sizeof(*view));
-	view->fd = -1;
+	mbox_view_init(view);
 }

@@ -138,8 +138,12 @@ update_found(struct mbox *mbox, const struct mailbox_set *set,
 	struct mailbox_set remove;
 	struct mbox_view now;
 
-	if (mbox_view_read(mbox, &now, error) == -1)
+	if (mbox_view_read(mbox, &now, false, error) == -1)
 		return UPDATE_FAILED;
+	if (mbox_view_wake(&now, error) == -1) {
+		mbox_view_free(&now);
+		return UPDATE_FAILED;
+	}
 	if (match_views(&mbox->view.view, set, &now.view, match) == -1) {
 		mbox_view_free(&now);
 		return update_failed(mbox, false, ENOMEM, error);
@@ -148,9 +152,26 @@ update_found(struct mbox *mbox, const struct mailbox_set *set,
 	remove.fetched = NULL;
 	remove.count = now.view.head->count;
 	outcome = update_remove(mbox, &now.view, &remove, error);
+	if (outcome == UPDATE_DONE) {
+		mbox_kept_replace(mbox, &now);
+		mbox_kept_remove(mbox, &remove);
+	} else
+		mbox_view_free(&now);
 	free(match->remove);
 	match->remove = NULL;
-	mbox_view_free(&now);
+	return outcome;
+}
+
+/* It is what was scanned. */
+static enum update_outcome
+update_scanned(struct mbox *mbox, const struct mailbox_set *set,
+    struct mailbox_error *error)
+{
+	enum update_outcome outcome =
+	    update_remove(mbox, &mbox->view.view, set, error);
+
+	if (outcome == UPDATE_DONE)
+		mbox_kept_remove(mbox, set);
 	return outcome;
 }
 
@@ -172,7 +193,7 @@ update_locked(struct mbox *mbox, const struct mailbox_set *set,
 		return UPDATE_FAILED;
 	if (mbox->view.settled &&
 	    stamp_same(&stamp, &mbox->view.view.head->stamp))
-		return update_remove(mbox, &mbox->view.view, set, error);
+		return update_scanned(mbox, set, error);
 	return update_found(mbox, set, match, error);
 }
 
@@ -278,18 +299,20 @@ mbox_update(struct mailbox *mb, const struct mailbox_set *set,
 	return update_told(mbox, &match, error);
 }
 
+/* But for what its head says besides what makes its unique-id. */
 static bool
 look_same(const struct view_message *a, const struct view_message *b)
 {
 	return a->octets == b->octets && a->length == b->length &&
-	    a->body == b->body && a->check == b->check &&
-	    a->envelope == b->envelope &&
+	    a->body == b->body && a->envelope == b->envelope &&
+	    a->check >> 32 == b->check >> 32 &&
 	    memcmp(a->digest, b->digest, VIEW_DIGEST) == 0;
 }
 
 /* The mailbox is locked. */
 static enum channel_code
-look_locked(struct mbox *mbox, uint32_t index, struct mailbox_error *error)
+look_locked(struct mbox *mbox, uint32_t index, struct ch_looked *looked,
+    struct mailbox_error *error)
 {
 	const struct view *view = &mbox->view.view;
 	const struct view_message *then = &view->message[index];
@@ -308,11 +331,19 @@ look_locked(struct mbox *mbox, uint32_t index, struct mailbox_error *error)
 	    &mbox->lock, then->place, update_end(view, index), &now, error);
 	if (code != CODE_OK)
 		return code;
-	return look_same(then, &now) ? CODE_OK : CODE_CHANGED;
+	looked->check = now.check;
+	if (!look_same(then, &now)) {
+		mbox->marked = true;
+		return CODE_CHANGED;
+	}
+	if (now.check != then->check)
+		mbox->marked = true;
+	return CODE_OK;
 }
 
 enum channel_code
-mbox_look(struct mailbox *mb, uint32_t index, struct mailbox_error *error)
+mbox_look(struct mailbox *mb, uint32_t index, struct ch_looked *looked,
+    struct mailbox_error *error)
 {
 	struct mbox *mbox = mb->own;
 	enum channel_code code = CODE_CHANGED;
@@ -323,7 +354,7 @@ mbox_look(struct mailbox *mb, uint32_t index, struct mailbox_error *error)
 	if (index < mbox->view.view.head->count) {
 		found = mbox_take(mbox, error);
 		if (found == 1) {
-			code = look_locked(mbox, index, error);
+			code = look_locked(mbox, index, looked, error);
 			mbox_drop(mbox);
 		} else if (found == -1)
 			code = error->code;

@@ -69,20 +69,24 @@ scan_prefix(struct scan_reader *r)
 	}
 }
 
+/* The messages from start on; before them, others or nothing. */
 static int
-scan_all(struct scan *scan)
+scan_from(struct scan *scan, const struct scan_job *job, uint64_t start)
 {
 	struct scan_reader *r = &scan->reader;
 	struct view_message message;
 	uint64_t first;
 	bool internal;
 
-	if (scan_prefix(r) == -1)
+	r->at = start;
+	if (scan_window_init(&r->window, job->file, start, job->stamp->size,
+		job->window) == -1 ||
+	    (start == 0 && scan_prefix(r) == -1))
 		return -1;
 	for (first = r->at; r->at < r->window.end;) {
 		if (scan_text(r, &message, &internal) == -1)
 			return -1;
-		if (message.place == first && internal) {
+		if (start == 0 && message.place == first && internal) {
 			scan->hidden = true;
 			continue;
 		}
@@ -90,12 +94,13 @@ scan_all(struct scan *scan)
 			return -1;
 		scan_messages(scan)[scan->count++] = message;
 	}
-	return scan_twins(scan_messages(scan), scan->count);
+	return 0;
 }
 
+/* Behind base messages with these octets on the wire. */
 static int
-scan_write(
-    struct scan *scan, const struct view_stamp *stamp, int out, uint64_t *size)
+scan_write(const struct scan *scan, const struct scan_job *job, uint32_t base,
+    uint64_t octets, uint64_t *size)
 {
 	struct view_head *view = scan->view;
 	size_t length =
@@ -105,47 +110,113 @@ scan_write(
 	memset(view, 0, sizeof(*view));
 	view->magic = VIEW_MAGIC;
 	view->format = VIEW_MBOX;
-	view->count = scan->count;
+	view->base = base;
+	view->count = base + scan->count;
 	view->hidden = scan->hidden;
-	view->stamp = *stamp;
+	view->stamp = *job->stamp;
+	view->octets = octets;
 	for (i = 0; i < scan->count; i++)
 		view->octets += scan_messages(scan)[i].octets;
-	if (pwrite_full(out, view, length, 0) == -1)
+	if (view->count > VIEW_MESSAGES_MAX) {
+		errno = EFBIG;
+		return -1;
+	}
+	if (pwrite_full(job->out, view, length, 0) == -1)
 		return -1;
 	*size = length;
 	return 0;
 }
 
+/* Twins by their order in the file, or as an earlier view has them. */
+static int
+scan_number(const struct scan *scan, const struct kept *known)
+{
+	struct scan_twins twins;
+	struct view view;
+	void *data = NULL;
+	int result;
+
+	if (scan_twins_init(&twins, scan_messages(scan), scan->count) == -1)
+		return -1;
+	scan_twins_number(&twins);
+	scan_twins_free(&twins);
+	if (known != NULL && kept_whole(known))
+		data = view_parts_load(&known->view, &view);
+	if (data == NULL)
+		return 0;
+	result = scan_twins_known(scan_messages(scan), scan->count, &view);
+	free(data);
+	return result;
+}
+
+static int
+scan_whole(struct scan *scan, const struct scan_job *job, uint64_t *size)
+{
+	if (scan_grow(scan) == -1 || scan_from(scan, job, 0) == -1 ||
+	    scan_number(scan, job->known) == -1)
+		return -1;
+	return scan_write(scan, job, 0, 0, size);
+}
+
+/* 1; 0: all of it must be read; -1 with errno. */
+static int
+scan_end(struct scan *scan, const struct scan_job *job, uint64_t *size)
+{
+	const struct view_head *head;
+	struct view_message last;
+	int joined;
+
+	if (!scan_known_grown(job, &last))
+		return 0;
+	head = &job->known->view.head;
+	scan->hidden = head->hidden;
+	if (scan_grow(scan) == -1)
+		return -1;
+	/* No message is there any more, or something else is wrong, which the
+	 * other way will find, too. */
+	if (scan_from(scan, job, last.place) == -1)
+		return 0;
+	joined = scan_known_join(
+	    job->known, &last, scan_messages(scan), scan->count);
+	if (joined != 1)
+		return joined;
+	if (scan_write(scan, job, head->count - 1, head->octets - last.octets,
+		size) == -1)
+		return -1;
+	return 1;
+}
+
+static void
+scan_free(struct scan *scan)
+{
+	scan_window_free(&scan->reader.window);
+	free(scan->view);
+}
+
 int
-scan_mbox_window(int file, const struct view_stamp *stamp,
-    const struct crypto *crypto, int out, uint64_t *size, size_t window)
+scan_mbox(const struct scan_job *job, uint64_t *size)
 {
 	struct scan *scan;
-	int result = -1;
+	int result;
 
-	if (stamp->size > INT64_MAX) {
+	if (job->stamp->size > INT64_MAX) {
 		errno = EFBIG;
 		return -1;
 	}
 	scan = calloc(1, sizeof(*scan));
 	if (scan == NULL)
 		return -1;
-	scan->reader.crypto = crypto;
-	if (scan_window_init(
-		&scan->reader.window, file, 0, stamp->size, window) == 0 &&
-	    scan_grow(scan) == 0 && scan_all(scan) == 0)
-		result = scan_write(scan, stamp, out, size);
-	scan_window_free(&scan->reader.window);
-	free(scan->view);
+	scan->reader.crypto = job->crypto;
+	result = scan_end(scan, job, size);
+	if (result == 0) {
+		scan_free(scan);
+		memset(scan, 0, sizeof(*scan));
+		scan->reader.crypto = job->crypto;
+		result = scan_whole(scan, job, size);
+	}
+	scan_free(scan);
 	free(scan);
-	return result;
-}
-
-int
-scan_mbox(int file, const struct view_stamp *stamp, const struct crypto *crypto,
-    int out, uint64_t *size)
-{
-	return scan_mbox_window(file, stamp, crypto, out, size, SCAN_WINDOW);
+	return result == -1 ? -1 : 0;
 }
 
 int

@@ -10,17 +10,33 @@
 #define SCAN_H
 
 #include "crypto.h"
+#include "kept.h"
 #include "view.h"
+
+struct scan_job {
+	int file;
+	const struct view_stamp *stamp; /* of the file, now */
+	const struct kept *known;       /* an earlier view of it, or NULL */
+	const struct crypto *crypto;
+	int out;
+	size_t window; /* octets read at once; SCAN_WINDOW */
+};
+
+#define SCAN_WINDOW (256 * 1024) /* fits a cache */
 
 /*
  * Read stamp->size octets of file (from offset 0, by pread) as an mbox, and
- * write its view, with this stamp, to out from offset 0.  0 with the view's
- * size in *size; -1 with errno: EINVAL when the file does not begin as an
+ * write its view, with this stamp, to out from offset 0.  0 with the octets
+ * written in *size; -1 with errno: EINVAL when the file does not begin as an
  * mbox, ESTALE when it is shorter than stamp->size, EFBIG when it has more than
  * VIEW_MESSAGES_MAX messages, EIO when crypto fails, or what pread, write and malloc say.
+ *
+ * When the file has only grown since known was made, as far as its last
+ * message and a sample of the others tell, only what comes from there on is
+ * read, and the view has known's file for its base.  Otherwise exact twins get
+ * the numbers that they have there.
  */
-int scan_mbox(int file, const struct view_stamp *stamp,
-    const struct crypto *crypto, int out, uint64_t *size) MUST_CHECK;
+int scan_mbox(const struct scan_job *job, uint64_t *size) MUST_CHECK;
 
 /*
  * Read the one message that reaches from place to end as scan_mbox() would;

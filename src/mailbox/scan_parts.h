@@ -8,9 +8,8 @@
 #include "scan.h"
 
 #define ENVELOPE_MAX 1000 /* octets of an envelope line without its end */
-#define SCAN_WINDOW (256 * 1024) /* octets read at once; fits a cache */
-#define SCAN_AHEAD 1024 /* an envelope line, or a whole field's 1000 octets */
-#define SCAN_BEHIND 4   /* an empty line with the LF before it, and one */
+#define SCAN_AHEAD 1024   /* an envelope line, or a whole field's 1000 octets */
+#define SCAN_BEHIND 4     /* an empty line with the LF before it, and one */
 #define SCAN_WINDOW_LEAST (2 * SCAN_AHEAD)
 
 /*
@@ -111,12 +110,48 @@ struct scan_reader {
 int scan_text(struct scan_reader *reader, struct view_message *message,
     bool *internal) MUST_CHECK;
 
-/* Number exact twins in file order; 0, or -1 with errno ENOMEM. */
-int scan_twins(struct view_message *messages, uint32_t count) MUST_CHECK;
+/* Numbering exact twins (scan_twins.c) */
+struct scan_twins {
+	struct view_message *messages;
+	uint32_t count;
+	uint64_t mask;   /* slots - 1 */
+	uint32_t *first; /* by slot: the first message of a digest, from 1;
+			  * 0: none */
+	uint32_t *next;  /* by slot: the number of its next twin */
+};
 
-/* scan_mbox() with a window of that size. */
-int scan_mbox_window(int file, const struct view_stamp *stamp,
-    const struct crypto *crypto, int out, uint64_t *size,
-    size_t window) MUST_CHECK;
+/* 0, or -1 with errno ENOMEM. */
+int scan_twins_init(struct scan_twins *twins, struct view_message *messages,
+    uint32_t count) MUST_CHECK;
+void scan_twins_free(struct scan_twins *twins);
+
+/* An earlier message, which keeps its number. */
+void
+scan_twins_after(struct scan_twins *twins, const struct view_message *message);
+
+/* Number them, in file order. */
+void scan_twins_number(struct scan_twins *twins);
+
+/*
+ * Give those that are in known, too, the numbers that they have there, in its
+ * order.  0, or -1 with errno ENOMEM.
+ */
+int scan_twins_known(struct view_message *messages, uint32_t count,
+    const struct view *known) MUST_CHECK;
+
+/* Earlier views (scan_known.c) */
+
+/*
+ * Has the file only grown since known was made?  Then *last is its last
+ * message, from where on it is to be read.
+ */
+bool scan_known_grown(const struct scan_job *job, struct view_message *last);
+
+/*
+ * Are these messages, read from the last one of known on, its continuation?
+ * Numbers twins.  1; 0: known is not what it seemed; -1 with errno ENOMEM.
+ */
+int scan_known_join(const struct kept *known, const struct view_message *last,
+    struct view_message *messages, uint32_t count) MUST_CHECK;
 
 #endif

@@ -137,7 +137,7 @@ scan_text(struct scan_reader *r, struct view_message *message, bool *internal)
 	if (scan_head_end(&r->head, message->octets, message->digest) == -1)
 		return -1;
 	message->octets += wire_count_end(&header);
-	message->check = view_check(r->start, view_check_length(message));
+	message->check = view_message_check(message, r->start);
 	*internal = r->head.internal_mark && r->head.internal_subject;
 	return 0;
 }

@@ -26,6 +26,7 @@ struct scanner_job {
 	int file;
 	int out;
 	const struct view_stamp *stamp;
+	const struct kept *known; /* or NULL */
 	uint64_t place, end;
 };
 
@@ -36,7 +37,14 @@ struct scanner_result {
 	struct view_message message;
 };
 
-enum { SCANNER_FILE, SCANNER_PIPE, SCANNER_OUT, SCANNER_DESCRIPTORS };
+/* What it holds; the last two only when there are such. */
+enum {
+	SCANNER_FILE,
+	SCANNER_PIPE,
+	SCANNER_OUT,
+	SCANNER_KNOWN,
+	SCANNER_DESCRIPTORS
+};
 
 /*
  * The mailbox is descriptor 3, and what writes may only go to the pipe and
@@ -79,18 +87,46 @@ scanner_end(int to, const struct scanner_result *result)
 	_exit(0);
 }
 
+/* The job, with the descriptors that this process has it by. */
+static int
+scanner_work(const struct scanner_job *job, const int *keep,
+    const struct crypto *crypto, struct scanner_result *result)
+{
+	struct scan_job scan = {
+	    .file = keep[SCANNER_FILE],
+	    .stamp = job->stamp,
+	    .crypto = crypto,
+	    .out = keep[SCANNER_OUT],
+	    .window = SCAN_WINDOW,
+	};
+	struct kept known;
+
+	if (job->out == -1)
+		return scan_message(
+		    scan.file, job->place, job->end, crypto, &result->message);
+	if (job->known != NULL) {
+		known = *job->known;
+		known.view.fd = keep[SCANNER_KNOWN];
+		scan.known = &known;
+	}
+	return scan_mbox(&scan, &result->size);
+}
+
 static _Noreturn void
 scanner_run(const struct scanner_job *job, int to)
 {
 	int keep[SCANNER_DESCRIPTORS] = {job->file, to, job->out};
+	size_t count = SCANNER_KNOWN;
 	const struct crypto *crypto;
 	struct scanner_result result;
-	int failed;
 
 	memset(&result, 0, sizeof(result));
 	platform_hide();
-	if (filter_descriptors(
-		keep, job->out == -1 ? SCANNER_OUT : SCANNER_DESCRIPTORS) == -1)
+	if (job->out == -1)
+		count = SCANNER_OUT;
+	else if (job->known != NULL)
+		keep[count++] = job->known->view.fd;
+	if (filter_descriptors(keep, count) == -1)
 		_exit(1);
 	/* It opens files: before the filter. */
 	crypto = crypto_load();
@@ -103,13 +139,7 @@ scanner_run(const struct scanner_job *job, int to)
 		result.error = errno;
 		scanner_end(keep[SCANNER_PIPE], &result);
 	}
-	if (job->out != -1)
-		failed = scan_mbox(keep[SCANNER_FILE], job->stamp, crypto,
-		    keep[SCANNER_OUT], &result.size);
-	else
-		failed = scan_message(keep[SCANNER_FILE], job->place, job->end,
-		    crypto, &result.message);
-	if (failed == -1)
+	if (scanner_work(job, keep, crypto, &result) == -1)
 		result.error = errno;
 	scanner_end(keep[SCANNER_PIPE], &result);
 }
@@ -201,11 +231,35 @@ scanner_failed(const struct lock *lock, int number, struct mailbox_error *error)
 	}
 }
 
-int
-scanner_mbox(struct lock *lock, const struct view_stamp *stamp, int *out,
-    uint64_t *size, struct mailbox_error *error)
+/* The view that was made; -1 with errno when it is none. */
+static int
+scanner_view(int out, const struct view_stamp *stamp, const struct kept *known,
+    struct view_parts *view)
 {
-	struct scanner_job job = {.file = lock->file, .stamp = stamp};
+	struct view_parts made;
+	struct view_head head;
+	int base = -1;
+
+	if (pread_full(out, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+	    head.base > 0 && known != NULL)
+		base = known->view.fd;
+	if (view_parts_open(&made, out, base) == 0 &&
+	    made.head.format == VIEW_MBOX &&
+	    memcmp(&made.head.stamp, stamp, sizeof(*stamp)) == 0) {
+		*view = made;
+		return 0;
+	}
+	errno = EBADMSG;
+	return -1;
+}
+
+int
+scanner_mbox(struct lock *lock, const struct view_stamp *stamp,
+    const struct kept *known, struct view_parts *view,
+    struct mailbox_error *error)
+{
+	struct scanner_job job = {
+	    .file = lock->file, .stamp = stamp, .known = known};
 	struct scanner_result result;
 
 	job.out = platform_memory_file("pop3d-view");
@@ -215,12 +269,11 @@ scanner_mbox(struct lock *lock, const struct view_stamp *stamp, int *out,
 		return -1;
 	}
 	if (scanner_do(lock, &job, &result, error) == 0) {
-		if (result.error == 0) {
-			*out = job.out;
-			*size = result.size;
+		if (result.error == 0 &&
+		    scanner_view(job.out, stamp, known, view) == 0)
 			return 0;
-		}
-		scanner_failed(lock, result.error, error);
+		scanner_failed(
+		    lock, result.error != 0 ? result.error : errno, error);
 	}
 	close(job.out);
 	return -1;

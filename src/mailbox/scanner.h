@@ -5,16 +5,18 @@
 #ifndef SCANNER_H
 #define SCANNER_H
 
+#include "kept.h"
 #include "lock.h"
-#include "view.h"
 
 /*
- * Scan the locked file, as large as stamp says, into a new memory file: its
- * descriptor in *out (the caller's then), the view's size in *size.  The lock
- * is refreshed meanwhile.  -1 with error; the lock is still held.
+ * Scan the locked file, as large as stamp says, into a new memory file, with
+ * what known (an earlier view, or NULL) knows of it: *view, whose fd is the
+ * caller's; its base, where it has one, is known's fd.  The lock is refreshed
+ * meanwhile.  -1 with error; the lock is still held.
  */
-int scanner_mbox(struct lock *lock, const struct view_stamp *stamp, int *out,
-    uint64_t *size, struct mailbox_error *error) MUST_CHECK;
+int scanner_mbox(struct lock *lock, const struct view_stamp *stamp,
+    const struct kept *known, struct view_parts *view,
+    struct mailbox_error *error) MUST_CHECK;
 
 /*
  * The one message between place and end of the locked file.  CODE_OK with

@@ -137,10 +137,17 @@ static double
 bench_scan(int fd, const struct view_stamp *stamp, const struct crypto *crypto,
     int out, size_t window)
 {
+	const struct scan_job job = {
+	    .file = fd,
+	    .stamp = stamp,
+	    .crypto = crypto,
+	    .out = out,
+	    .window = window,
+	};
 	double start = bench_now();
 	uint64_t size;
 
-	if (scan_mbox_window(fd, stamp, crypto, out, &size, window) == -1) {
+	if (scan_mbox(&job, &size) == -1) {
 		perror("scan_mbox");
 		exit(1);
 	}

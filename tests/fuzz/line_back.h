@@ -59,7 +59,7 @@ struct text {
 /* The mailbox, made once. */
 static struct {
 	int file, view[2]; /* the view; one with another time */
-	size_t view_size;
+	bool ready;
 	struct text texts[MESSAGES]; /* as they are on the wire, with dots */
 	size_t header[MESSAGES];     /* octets of them before the body */
 	uint64_t octets[MESSAGES];
@@ -256,7 +256,6 @@ answer_login(struct ch_login *login)
 		return;
 	}
 	login->descriptors = 2;
-	login->view_size = box.view_size;
 	login->read_only = (run.how & READ_ONLY) != 0;
 }
 
@@ -272,7 +271,7 @@ answer_make(const struct record *record, uint32_t type)
 	if (type == CH_LOOK) {
 		MUST(record->u.range.first < MESSAGES &&
 		    record->u.range.count == 1);
-		run.answer.u.result.code = CODE_CHANGED;
+		run.answer.u.looked.code = CODE_CHANGED;
 	} else if (type == CH_UPDATE) {
 		for (i = 0; i < MESSAGES; i++)
 			removed += run.deleted >> i & 1;
@@ -364,7 +363,7 @@ box_message(struct text *mbox, struct view_message *m, uint32_t i,
 	m->digest[0] = (uint8_t)i;
 	text_add(mbox, envelope, strlen(envelope));
 	text_add(mbox, text, length);
-	m->check = view_check(mbox->octets + m->place, view_check_length(m));
+	m->check = view_message_check(m, mbox->octets + m->place);
 	if (i == BROKEN)
 		m->check++;
 	if (i + 1 < MESSAGES)
@@ -413,7 +412,7 @@ box_view(const struct text *mbox, struct view_message *messages)
 	v.head.stamp.ctime_s = st.st_ctim.tv_sec;
 	v.head.stamp.ctime_ns = st.st_ctim.tv_nsec;
 	memcpy(v.messages, messages, sizeof(v.messages));
-	box.view_size = sizeof(v);
+	box.ready = true;
 	box.view[0] = box_file(&v, sizeof(v));
 	v.head.stamp.mtime_s--;
 	box.view[1] = box_file(&v, sizeof(v));

@@ -84,7 +84,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 3)
 		return 0;
-	if (box.view_size == 0)
+	if (!box.ready)
 		box_init();
 	session_play(data + 3, size - 3, data[0], 1U + data[1], data[2]);
 	first = run.out;

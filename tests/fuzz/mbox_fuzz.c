@@ -48,7 +48,7 @@ fuzz_message(int file, const uint8_t *data, const struct view *view, uint32_t i)
 	wire_count_init(&count);
 	wire_count_put(&count, data + m.place + m.envelope, m.length);
 	MUST(wire_count_end(&count) == m.octets);
-	MUST(view_check(data + m.place, view_check_length(&m)) == m.check);
+	MUST(view_message_check(&m, data + m.place) == m.check);
 	view_uidl(view, i, uidl);
 	MUST(strlen(uidl) >= 32 && strlen(uidl) <= UIDL_MAX);
 }
@@ -59,10 +59,17 @@ fuzz_scan(
     int file, const struct view_stamp *stamp, size_t window, uint64_t *size)
 {
 	int out = platform_memory_file("view");
+	const struct scan_job job = {
+	    .file = file,
+	    .stamp = stamp,
+	    .crypto = &crypto,
+	    .out = out,
+	    .window = window,
+	};
 	void *view;
 
 	MUST(out != -1);
-	if (scan_mbox_window(file, stamp, &crypto, out, size, window) == -1) {
+	if (scan_mbox(&job, size) == -1) {
 		MUST(errno == EINVAL);
 		close(out);
 		return NULL;

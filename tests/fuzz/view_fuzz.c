@@ -62,6 +62,8 @@ fuzz_right(void *octets, size_t size)
 	if (head->format == VIEW_MBOX)
 		head->count = (uint32_t)(rest / sizeof(*m));
 	head->names_size = rest - head->count * sizeof(*m);
+	head->base %= head->count + 1;
+	head->base_names %= head->names_size + 1;
 	head->octets = 0;
 	for (i = 0; i < head->count; i++)
 		head->octets += m[i].octets;

@@ -241,15 +241,11 @@ __attribute__((__unused__)) static int
 world_messages(const char *name)
 {
 	struct mailbox *mb = world_open(name, world_state);
-	struct view_head head;
-	uint64_t size;
-	int result = -1;
+	int result;
 
 	if (mb == NULL)
 		return -1;
-	if (pread(mailbox_view(mb, &size), &head, sizeof(head), 0) ==
-	    (ssize_t)sizeof(head))
-		result = (int)head.count;
+	result = (int)mailbox_view(mb)->head.count;
 	mailbox_close(mb);
 	return result;
 }

@@ -67,18 +67,14 @@ maildir_begin(struct maildir_session *s, const char *name)
 	    .keeper = -1,
 	    .peer = "192.0.2.1",
 	};
-	uint64_t size = 0;
 
 	memset(s, 0, sizeof(*s));
 	(void)snprintf(path, sizeof(path), "maildir:%s/%s", world, name);
 	s->mb = mailbox_open(&options, &world_error);
 	if (s->mb == NULL)
 		return false;
-	(void)mailbox_view(s->mb, &size);
-	s->data = malloc((size_t)size);
-	if (pread(mailbox_view(s->mb, &size), s->data, (size_t)size, 0) !=
-		(ssize_t)size ||
-	    view_init(&s->view, s->data, (size_t)size) == -1)
+	s->data = view_parts_load(mailbox_view(s->mb), &s->view);
+	if (s->data == NULL)
 		exit(97);
 	return true;
 }

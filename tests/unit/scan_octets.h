@@ -31,13 +31,20 @@ scan_octets(const char *text, size_t length, size_t window, struct scanned *s)
 	int file = platform_memory_file("mbox");
 	int out = platform_memory_file("view");
 	struct view_stamp stamp = {.size = length};
+	const struct scan_job job = {
+	    .file = file,
+	    .stamp = &stamp,
+	    .crypto = crypto,
+	    .out = out,
+	    .window = window,
+	};
 	uint64_t size = 0;
 	int error = 0;
 
 	s->data = NULL;
 	if (file == -1 || out == -1 || pwrite_full(file, text, length, 0) == -1)
 		abort();
-	if (scan_mbox_window(file, &stamp, crypto, out, &size, window) == -1)
+	if (scan_mbox(&job, &size) == -1)
 		error = errno;
 	else {
 		s->data = malloc(size);

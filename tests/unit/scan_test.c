@@ -138,8 +138,7 @@ scan_agrees(const char *text, size_t length, size_t window)
 		    m->length == naive.message[i].length &&
 		    m->body == naive.message[i].body &&
 		    m->octets == naive.message[i].octets &&
-		    m->check ==
-			view_check(text + m->place, view_check_length(m));
+		    m->check == view_message_check(m, text + m->place);
 	}
 	free(s.data);
 	return same;
@@ -284,23 +283,33 @@ scan_test_errors(void)
 	int out = platform_memory_file("view");
 	struct view_stamp stamp = {.size = sizeof(text)};
 	struct view_message m;
+	struct scan_job job = {
+	    .file = file,
+	    .stamp = &stamp,
+	    .crypto = crypto,
+	    .out = out,
+	    .window = SCAN_WINDOW,
+	};
 	uint64_t size;
 
 	if (file == -1 || out == -1 ||
 	    pwrite_full(file, text, sizeof(text) - 1, 0) == -1)
 		abort();
-	ok(scan_mbox(file, &stamp, crypto, out, &size) == -1 && errno == ESTALE,
+	ok(scan_mbox(&job, &size) == -1 && errno == ESTALE,
 	    "a file that became shorter is ESTALE");
 	stamp.size = UINT64_MAX;
-	ok(scan_mbox(file, &stamp, crypto, out, &size) == -1 && errno == EFBIG,
+	ok(scan_mbox(&job, &size) == -1 && errno == EFBIG,
 	    "a size that no file has is EFBIG");
 	stamp.size = sizeof(text) - 1;
-	ok(scan_mbox(file, &stamp, &broken, out, &size) == -1 && errno == EIO,
+	job.crypto = &broken;
+	ok(scan_mbox(&job, &size) == -1 && errno == EIO,
 	    "a digest that fails is EIO");
-	ok(scan_mbox(-1, &stamp, crypto, out, &size) == -1 && errno == EBADF,
-	    "no file");
-	ok(scan_mbox(file, &stamp, crypto, -1, &size) == -1 && errno == EBADF,
-	    "nowhere to write");
+	job.crypto = crypto;
+	job.file = -1;
+	ok(scan_mbox(&job, &size) == -1 && errno == EBADF, "no file");
+	job.file = file;
+	job.out = -1;
+	ok(scan_mbox(&job, &size) == -1 && errno == EBADF, "nowhere to write");
 	ok(scan_message(file, 0, sizeof(text) - 1, crypto, &m) == -1 &&
 		errno == EINVAL,
 	    "two messages are not one");

@@ -111,6 +111,8 @@ view_test_head(void)
 	refused(file.head.octets++, "a wrong sum");
 	refused(file.head.names_size = UINT64_MAX, "names beyond all memory");
 	refused(file.head.names_size = 1, "names in an mbox");
+	refused(file.head.base = 4, "a base of more messages than all");
+	refused(file.head.base_names = 1, "a base of more names than all");
 	refused(file.head.stamp.size--, "a file that ends before its messages");
 	refused(file.head.stamp.size = UINT64_MAX, "a file of all octets");
 }
