@@ -34,35 +34,38 @@ kept_sum_init(struct kept_sum *sum)
 	memset(sum, 0, sizeof(*sum));
 }
 
-static uint64_t
-kept_mix(uint64_t lane, uint64_t word)
+/* One block of KEPT_BLOCK octets. */
+static inline void
+kept_sum_block(uint64_t lane[KEPT_LANES], const unsigned char *octets)
 {
-	lane = (lane ^ word) * 0x9e3779b97f4a7c15U;
-	return lane ^ (lane >> 29);
+	uint64_t word[KEPT_LANES];
+	size_t i;
+
+	memcpy(word, octets, sizeof(word));
+#pragma GCC unroll 8
+	for (i = 0; i < KEPT_LANES; i++) {
+		lane[i] = (lane[i] ^ word[i]) * 0x9e3779b97f4a7c15U;
+		lane[i] = lane[i] << 35 | lane[i] >> 29;
+	}
 }
 
 void
 kept_sum_put(struct kept_sum *sum, const void *octets, size_t length)
 {
 	const unsigned char *s = octets;
-	uint64_t a = sum->lane[0], b = sum->lane[1], c = sum->lane[2],
-		 d = sum->lane[3], word[KEPT_LANES];
+	unsigned char last[KEPT_BLOCK] = {0};
+	uint64_t lane[KEPT_LANES];
 
-	for (; length > 0;
-	     length -= length < KEPT_BLOCK ? length : KEPT_BLOCK) {
-		if (length < KEPT_BLOCK)
-			memset(word, 0, sizeof(word));
-		memcpy(word, s, length < KEPT_BLOCK ? length : KEPT_BLOCK);
-		a = kept_mix(a, word[0]);
-		b = kept_mix(b, word[1]);
-		c = kept_mix(c, word[2]);
-		d = kept_mix(d, word[3]);
+	memcpy(lane, sum->lane, sizeof(lane));
+	for (; length >= KEPT_BLOCK; length -= KEPT_BLOCK) {
+		kept_sum_block(lane, s);
 		s += KEPT_BLOCK;
 	}
-	sum->lane[0] = a;
-	sum->lane[1] = b;
-	sum->lane[2] = c;
-	sum->lane[3] = d;
+	if (length > 0) {
+		memcpy(last, s, length);
+		kept_sum_block(lane, last);
+	}
+	memcpy(sum->lane, lane, sizeof(lane));
 }
 
 uint64_t

@@ -43,7 +43,7 @@ bool kept_whole(const struct kept *kept);
  * A sum of octets, piece by piece; each but the last is a multiple of
  * KEPT_BLOCK octets.  Not a digest.
  */
-#define KEPT_LANES 4 /* or each multiplication waits for the one before */
+#define KEPT_LANES 8 /* or each multiplication waits for the one before */
 #define KEPT_BLOCK (8 * KEPT_LANES)
 
 struct kept_sum {
