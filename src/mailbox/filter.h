@@ -5,9 +5,38 @@
 #ifndef FILTER_H
 #define FILTER_H
 
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
 #include "base.h"
 
 #define FILTER_ANY (-1)
+
+/* clang-format off */
+
+/* What every process may do. */
+#define FILTER_ALWAYS \
+	{ __NR_getpid,            FILTER_ANY, 0, 0 }, \
+	{ __NR_getrandom,         FILTER_ANY, 0, 0 }, \
+	{ __NR_clock_gettime,     FILTER_ANY, 0, 0 }, \
+	{ __NR_rt_sigreturn,      FILTER_ANY, 0, 0 }, \
+	{ __NR_restart_syscall,   FILTER_ANY, 0, 0 }, \
+	{ __NR_exit_group,        FILTER_ANY, 0, 0 }
+
+/* What malloc() and OpenSSL need besides. */
+#define FILTER_MEMORY \
+	{ __NR_brk,               FILTER_ANY, 0, 0 }, \
+	{ __NR_mmap,              2, PROT_EXEC, 0 }, \
+	{ __NR_munmap,            FILTER_ANY, 0, 0 }, \
+	{ __NR_mremap,            FILTER_ANY, 0, 0 }, \
+	{ __NR_madvise,           FILTER_ANY, 0, 0 }, \
+	{ __NR_futex,             FILTER_ANY, 0, 0 }
+
+/* A call whose first argument is this descriptor. */
+#define FILTER_TO(call, fd) \
+	{ call, 0, UINT32_MAX, fd }
+
+/* clang-format on */
 
 /* A system call that may be made; with several rules for it, by any. */
 struct filter_rule {

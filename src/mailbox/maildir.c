@@ -125,10 +125,8 @@ maildir_view(struct maildir *md, struct mailbox_error *error)
 		md->kept.view.fd = -1;
 		return 0;
 	}
-	if (maildir_scanner(md, same, error) == -1) {
-		md->view.base = -1; /* it is md->kept's */
+	if (maildir_scanner(md, same, error) == -1)
 		return -1;
-	}
 	if (md->kept.view.fd != -1 && md->view.base == -1)
 		close(md->kept.view.fd);
 	md->kept.view.fd = -1;

@@ -7,9 +7,7 @@
  * but the two folders is there to be opened.
  */
 
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -18,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "filter.h"
 #include "maildir.h"
 #include "maildir_scan.h"
@@ -38,11 +37,6 @@ struct scanner_result {
 	struct maildir_scan_result scan;
 };
 
-#define SCANNER_TO(call, which) \
-	{ \
-		call, 0, UINT32_MAX, 3 + (which) \
-	}
-
 /* clang-format off */
 static const struct filter_rule scanner_rules[] = {
 	{ __NR_openat, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_NOFOLLOW,
@@ -53,31 +47,14 @@ static const struct filter_rule scanner_rules[] = {
 #endif
 	{ __NR_read,              FILTER_ANY, 0, 0 },
 	{ __NR_close,             FILTER_ANY, 0, 0 },
-	SCANNER_TO(__NR_write,    KEEP_PIPE),
-	SCANNER_TO(__NR_pwrite64, KEEP_OUT),
+	FILTER_TO(__NR_write,     3 + KEEP_PIPE),
+	FILTER_TO(__NR_pwrite64,  3 + KEEP_OUT),
 	{ __NR_pread64,           FILTER_ANY, 0, 0 },
 	{ __NR_lseek,             FILTER_ANY, 0, 0 },
-	{ __NR_brk,               FILTER_ANY, 0, 0 },
-	{ __NR_mmap,              2, PROT_EXEC, 0 },
-	{ __NR_munmap,            FILTER_ANY, 0, 0 },
-	{ __NR_mremap,            FILTER_ANY, 0, 0 },
-	{ __NR_madvise,           FILTER_ANY, 0, 0 },
-	{ __NR_futex,             FILTER_ANY, 0, 0 },
-	{ __NR_getpid,            FILTER_ANY, 0, 0 },
-	{ __NR_getrandom,         FILTER_ANY, 0, 0 },
-	{ __NR_clock_gettime,     FILTER_ANY, 0, 0 },
-	{ __NR_rt_sigreturn,      FILTER_ANY, 0, 0 },
-	{ __NR_restart_syscall,   FILTER_ANY, 0, 0 },
-	{ __NR_exit_group,        FILTER_ANY, 0, 0 },
+	FILTER_MEMORY,
+	FILTER_ALWAYS,
 };
 /* clang-format on */
-
-static _Noreturn void
-scanner_end(int to, const struct scanner_result *result)
-{
-	(void)!write_full(to, result, sizeof(*result));
-	_exit(0);
-}
 
 /* Only our descriptors, and the folders as streams; -1 with errno. */
 static int
@@ -136,9 +113,10 @@ scanner_close_in(const struct maildir_scan_job *scan)
 	return filter_install(scanner_rules, ARRAY_SIZE(scanner_rules));
 }
 
-static _Noreturn void
-scanner_run(const struct scanner_job *job, int to)
+static void
+scanner_run(const void *own, int to)
 {
+	const struct scanner_job *job = own;
 	struct scanner_result result;
 	struct maildir_scan_job scan;
 	int keep[KEEP_MOST];
@@ -163,38 +141,7 @@ scanner_run(const struct scanner_job *job, int to)
 		if (maildir_scan(&scan, &result.scan) == -1)
 			result.error = errno;
 	}
-	scanner_end(keep[KEEP_PIPE], &result);
-}
-
-/* Run a job: 0 with its result; -1 with errno, and *status if it died. */
-static int
-scanner_do(
-    const struct scanner_job *job, struct scanner_result *result, int *status)
-{
-	int ends[2], number;
-	ssize_t got;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC) == -1)
-		return -1;
-	pid = fork();
-	number = errno;
-	if (pid == 0)
-		scanner_run(job, ends[1]);
-	close(ends[1]);
-	got = pid == -1 ? -1 : read_full(ends[0], result, sizeof(*result));
-	close(ends[0]);
-	if (pid == -1) {
-		errno = number;
-		return -1;
-	}
-	while (waitpid(pid, status, 0) == -1)
-		if (errno != EINTR)
-			return -1;
-	if (got == (ssize_t)sizeof(*result))
-		return 0;
-	errno = EIO;
-	return -1;
+	child_end(keep[KEEP_PIPE], &result, sizeof(result));
 }
 
 static int
@@ -224,24 +171,29 @@ scanner_failed(const struct maildir *md, int number, int status,
  * us when we need it in UPDATE.
  */
 static int
-scanner_take(struct maildir *md, const struct scanner_result *result)
+scanner_take(struct maildir *md, int *out, const struct scanner_result *result)
 {
-	struct view_head head;
-	int out = md->view.fd, base = -1;
-
-	(void)!platform_memory_seal(&out);
-	md->view.fd = out;
-	if (pread_full(out, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
-	    head.base > 0)
-		base = md->kept.view.fd;
-	if (view_parts_open(&md->view, out, base) == -1)
+	(void)!platform_memory_seal(out);
+	if (child_view(*out, &md->kept, VIEW_MAILDIR, &md->view) == -1)
 		return -1;
-	if (md->view.head.format != VIEW_MAILDIR) {
-		errno = EBADMSG;
-		return -1;
-	}
 	memcpy(md->stamps, result->scan.stamps, sizeof(md->stamps));
+	md->scanned = true;
 	return 0;
+}
+
+/* A scan, with the library where names need it; as child_run(). */
+static int
+scanner_do(struct scanner_job *job, struct scanner_result *result, int *status)
+{
+	int failed =
+	    child_run(scanner_run, job, NULL, result, sizeof(*result), status);
+
+	if (failed == -1 || result->error != ENOTSUP)
+		return failed;
+	/* Only few mailboxes do. */
+	job->digests = true;
+	return child_run(
+	    scanner_run, job, NULL, result, sizeof(*result), status);
 }
 
 int
@@ -249,30 +201,26 @@ maildir_scanner(struct maildir *md, const bool same[MAILDIR_FOLDERS],
     struct mailbox_error *error)
 {
 	struct scanner_job job = {.md = md, .same = same};
-	struct scanner_result result;
-	int status = 0, failed;
+	struct scanner_result result = {0};
+	int status = 0, number = 0;
 
-	memset(&result, 0, sizeof(result));
-	md->view.fd = job.out = platform_memory_file("pop3d-view");
+	job.out = platform_memory_file("pop3d-view");
 	if (job.out == -1)
 		return scanner_failed(md, errno, 0, error);
-	failed = scanner_do(&job, &result, &status);
-	if (failed == 0 && result.error == ENOTSUP) {
-		/* Only few mailboxes need the library. */
-		job.digests = true;
-		failed = scanner_do(&job, &result, &status);
+	if (scanner_do(&job, &result, &status) == -1)
+		number = errno;
+	else if (result.error != 0)
+		number = result.error;
+	else if (scanner_take(md, &job.out, &result) == -1)
+		number = errno;
+	if (number != 0) {
+		close(job.out);
+		return scanner_failed(md, number, status, error);
 	}
-	if (failed == -1)
-		return scanner_failed(md, errno, status, error);
-	if (result.error != 0)
-		return scanner_failed(md, result.error, 0, error);
-	if (scanner_take(md, &result) == -1)
-		return scanner_failed(md, errno, 0, error);
 	if (result.scan.odd > 0)
 		mailbox_warn(error,
 		    "%s: %u files that are no messages, or cannot "
 		    "be read",
 		    md->path.path, result.scan.odd);
-	md->scanned = true;
 	return 0;
 }

@@ -7,16 +7,14 @@
  * its result, whose end tells that it is done.
  */
 
-#include <sys/syscall.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "filter.h"
 #include "scan.h"
 #include "scanner.h"
@@ -50,42 +48,19 @@ enum {
  * The mailbox is descriptor 3, and what writes may only go to the pipe and
  * the view.  mmap and mremap are malloc's.
  */
-#define SCANNER_TO(call, which) \
-	{ \
-		call, 0, UINT32_MAX, 3 + (which) \
-	}
-
 /* clang-format off */
 static const struct filter_rule scanner_rules[] = {
 	{ __NR_pread64,           FILTER_ANY, 0, 0 },
 	{ __NR_read,              FILTER_ANY, 0, 0 },
-	SCANNER_TO(__NR_write,    SCANNER_PIPE),
-	SCANNER_TO(__NR_write,    SCANNER_OUT),
-	SCANNER_TO(__NR_pwrite64, SCANNER_OUT),
-	SCANNER_TO(__NR_lseek,    SCANNER_OUT),
-	SCANNER_TO(__NR_ftruncate, SCANNER_OUT),
-	{ __NR_brk,               FILTER_ANY, 0, 0 },
-	{ __NR_mmap,              2, PROT_EXEC, 0 },
-	{ __NR_munmap,            FILTER_ANY, 0, 0 },
-	{ __NR_mremap,            FILTER_ANY, 0, 0 },
-	{ __NR_madvise,           FILTER_ANY, 0, 0 },
-	{ __NR_futex,             FILTER_ANY, 0, 0 },
-	{ __NR_getpid,            FILTER_ANY, 0, 0 },
-	{ __NR_getrandom,         FILTER_ANY, 0, 0 },
-	{ __NR_clock_gettime,     FILTER_ANY, 0, 0 },
-	{ __NR_rt_sigreturn,      FILTER_ANY, 0, 0 },
-	{ __NR_restart_syscall,   FILTER_ANY, 0, 0 },
-	{ __NR_exit_group,        FILTER_ANY, 0, 0 },
+	FILTER_TO(__NR_write,     3 + SCANNER_PIPE),
+	FILTER_TO(__NR_write,     3 + SCANNER_OUT),
+	FILTER_TO(__NR_pwrite64,  3 + SCANNER_OUT),
+	FILTER_TO(__NR_lseek,     3 + SCANNER_OUT),
+	FILTER_TO(__NR_ftruncate, 3 + SCANNER_OUT),
+	FILTER_MEMORY,
+	FILTER_ALWAYS,
 };
 /* clang-format on */
-
-/* What it found to the pipe; a parent that has gone needs none. */
-static _Noreturn void
-scanner_end(int to, const struct scanner_result *result)
-{
-	(void)!write_full(to, result, sizeof(*result));
-	_exit(0);
-}
 
 /* The job, with the descriptors that this process has it by. */
 static int
@@ -112,9 +87,10 @@ scanner_work(const struct scanner_job *job, const int *keep,
 	return scan_mbox(&scan, &result->size);
 }
 
-static _Noreturn void
-scanner_run(const struct scanner_job *job, int to)
+static void
+scanner_run(const void *own, int to)
 {
+	const struct scanner_job *job = own;
 	int keep[SCANNER_DESCRIPTORS] = {job->file, to, job->out};
 	size_t count = SCANNER_KNOWN;
 	const struct crypto *crypto;
@@ -132,39 +108,16 @@ scanner_run(const struct scanner_job *job, int to)
 	crypto = crypto_load();
 	if (crypto == NULL) {
 		result.error = ELIBACC;
-		scanner_end(keep[SCANNER_PIPE], &result);
+		child_end(keep[SCANNER_PIPE], &result, sizeof(result));
 	}
 	if (platform_no_new_privileges() == -1 ||
 	    filter_install(scanner_rules, ARRAY_SIZE(scanner_rules)) == -1) {
 		result.error = errno;
-		scanner_end(keep[SCANNER_PIPE], &result);
+		child_end(keep[SCANNER_PIPE], &result, sizeof(result));
 	}
 	if (scanner_work(job, keep, crypto, &result) == -1)
 		result.error = errno;
-	scanner_end(keep[SCANNER_PIPE], &result);
-}
-
-/* The scanner's result, or -1 with errno and, if it died, how in *status. */
-static int
-scanner_result(struct lock *lock, pid_t pid, int from,
-    struct scanner_result *result, int *status)
-{
-	ssize_t got = -1;
-	int number = EIO;
-
-	if (lock_wait(lock, from) == 0)
-		got = read_full(from, result, sizeof(*result));
-	else {
-		number = errno;
-		(void)kill(pid, SIGKILL);
-	}
-	while (waitpid(pid, status, 0) == -1)
-		if (errno != EINTR)
-			return -1;
-	if (got == (ssize_t)sizeof(*result))
-		return 0;
-	errno = number;
-	return -1;
+	child_end(keep[SCANNER_PIPE], &result, sizeof(result));
 }
 
 /* Run a job; -1 with error, or 0 with a result, which may be a failure. */
@@ -172,25 +125,10 @@ static int
 scanner_do(struct lock *lock, const struct scanner_job *job,
     struct scanner_result *result, struct mailbox_error *error)
 {
-	int ends[2], status = 0, failed;
-	const char *why;
-	pid_t pid;
+	int status;
 
-	if (pipe2(ends, O_CLOEXEC) == -1) {
-		mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be read",
-		    "%s: pipe: %s", lock->path, strerror(errno));
-		return -1;
-	}
-	pid = fork();
-	if (pid == 0)
-		scanner_run(job, ends[1]);
-	close(ends[1]);
-	failed = pid == -1 ?
-	    -1 :
-	    scanner_result(lock, pid, ends[0], result, &status);
-	why = strerror(errno);
-	close(ends[0]);
-	if (failed == 0)
+	if (child_run(
+		scanner_run, job, lock, result, sizeof(*result), &status) == 0)
 		return 0;
 	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
 		mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be read",
@@ -198,7 +136,7 @@ scanner_do(struct lock *lock, const struct scanner_job *job,
 		    WTERMSIG(status));
 	else
 		mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be read",
-		    "%s: scanner failed: %s", lock->path, why);
+		    "%s: scanner failed: %s", lock->path, strerror(errno));
 	return -1;
 }
 
@@ -231,28 +169,6 @@ scanner_failed(const struct lock *lock, int number, struct mailbox_error *error)
 	}
 }
 
-/* The view that was made; -1 with errno when it is none. */
-static int
-scanner_view(int out, const struct view_stamp *stamp, const struct kept *known,
-    struct view_parts *view)
-{
-	struct view_parts made;
-	struct view_head head;
-	int base = -1;
-
-	if (pread_full(out, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
-	    head.base > 0 && known != NULL)
-		base = known->view.fd;
-	if (view_parts_open(&made, out, base) == 0 &&
-	    made.head.format == VIEW_MBOX &&
-	    memcmp(&made.head.stamp, stamp, sizeof(*stamp)) == 0) {
-		*view = made;
-		return 0;
-	}
-	errno = EBADMSG;
-	return -1;
-}
-
 int
 scanner_mbox(struct lock *lock, const struct view_stamp *stamp,
     const struct kept *known, struct view_parts *view,
@@ -270,7 +186,7 @@ scanner_mbox(struct lock *lock, const struct view_stamp *stamp,
 	}
 	if (scanner_do(lock, &job, &result, error) == 0) {
 		if (result.error == 0 &&
-		    scanner_view(job.out, stamp, known, view) == 0)
+		    child_view(job.out, known, VIEW_MBOX, view) == 0)
 			return 0;
 		scanner_failed(
 		    lock, result.error != 0 ? result.error : errno, error);

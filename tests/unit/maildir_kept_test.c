@@ -70,6 +70,96 @@ test_used(void)
 	    "another file of the same name is read");
 }
 
+/* Does the view go on from the kept one, and is it this? */
+static bool
+kept_more(const char *want)
+{
+	struct maildir_session s;
+	bool more, same;
+
+	if (!maildir_begin(&s, "box"))
+		exit(96);
+	more = mailbox_view(s.mb)->base != -1;
+	same = strcmp(maildir_text(&s), want) == 0;
+	if (!same)
+		tap_note("%s", maildir_text(&s));
+	maildir_end(&s);
+	return more && same;
+}
+
+/* A view that has settled, of three messages. */
+static void
+kept_three(void)
+{
+	maildir_three();
+	kept_settle();
+	(void)maildir_is(THREE);
+}
+
+static void
+test_delivered(void)
+{
+	kept_three();
+	maildir_put("new/4.d", "A: 4\n\n");
+	maildir_put("new/4.e", "A: 4\n\n\n");
+	ok(kept_more(THREE "4.d 8 new;4.e 10 new;"), "mail was delivered");
+	maildir_put("new/5.f", "A: 5\n\n");
+	ok(kept_more(THREE "4.d 8 new;4.e 10 new;5.f 8 new;"), "and again");
+	(void)unlink("box/new/4.e");
+	ok(!kept_more(THREE "4.d 8 new;5.f 8 new;"),
+	    "one of them is gone: both folders are read");
+	ok(maildir_is(THREE "4.d 8 new;5.f 8 new;"), "rightly");
+	kept_three();
+	maildir_put("new/2.z", "A: 4\n\n");
+	ok(!kept_more("1.a:2,S 13;2.b:2, 13;2.z 8 new;3.c 15 new;"),
+	    "an earlier one: both folders are read");
+	ok(maildir_is("1.a:2,S 13;2.b:2, 13;2.z 8 new;3.c 15 new;"), "rightly");
+	kept_three();
+	maildir_rename("new/3.c", "cur/3.c:2,");
+	maildir_put("new/4.d", "A: 4\n\n");
+	ok(!kept_more("1.a:2,S 13;2.b:2, 13;3.c:2, 15;4.d 8 new;"),
+	    "one was moved to cur/: both folders are read");
+	kept_three();
+	maildir_put("tmp/3.c", "A: another\n\n");
+	maildir_rename("tmp/3.c", "new/3.c");
+	ok(!kept_more("1.a:2,S 13;2.b:2, 13;3.c 14 new;"),
+	    "another file of a name that is known: both folders are read");
+	kept_three();
+	(void)symlink("/etc/passwd", "box/new/4.d");
+	maildir_put("new/5.e", "A: 5\n\n");
+	ok(kept_more(THREE "5.e 8 new;"), "what is no message is left out");
+	maildir_put("new/"
+		    "6.\303\244",
+	    "A: 6\n\n");
+	ok(kept_more(THREE "5.e 8 new;6.\303\244 8 new;"),
+	    "a name that is no unique-id");
+}
+
+/* UPDATE of a view that stands in two files. */
+static void
+test_delivered_update(void)
+{
+	uint8_t deleted = 0x9;
+	struct mailbox_set set = {&deleted, &deleted, 4};
+	struct mailbox_tally tally;
+	struct maildir_session s;
+	int fd;
+
+	kept_three();
+	maildir_put("new/4.d", "A: 4\n\n");
+	ok(maildir_begin(&s, "box") && mailbox_view(s.mb)->base != -1 &&
+		mailbox_messages(s.mb, 3, 1, &fd, &world_error) == 1 &&
+		close(fd) == 0 &&
+		mailbox_messages(s.mb, 2, 1, &fd, &world_error) == 1 &&
+		close(fd) == 0,
+	    "messages of both are opened");
+	ok(mailbox_update(s.mb, &set, &tally, &world_error) == 0 &&
+		tally.removed == 2 && tally.left == 2,
+	    "and removed");
+	maildir_end(&s);
+	ok(maildir_is("2.b:2, 13;3.c 15 new;"), "these two");
+}
+
 /* A copy of the kept view with one octet changed; how many it has. */
 static long
 kept_break(const char *good, long length, long at)
@@ -141,6 +231,8 @@ main(void)
 	world_begin(true);
 	world_session();
 	test_used();
+	test_delivered();
+	test_delivered_update();
 	test_broken();
 	world_end();
 	return tap_end();
