@@ -22,7 +22,8 @@ struct kept_tail {
 	uint64_t magic;
 	uint64_t size; /* octets of the view */
 	uint64_t sum;  /* of the view */
-	uint64_t settled;
+	uint32_t settled;
+	uint32_t sampled;
 	struct view_stamp stamps[KEPT_STAMPS];
 	uint64_t head;  /* view_check() of the view's head */
 	uint64_t check; /* view_check() of what is above */
@@ -118,7 +119,8 @@ kept_open(
 	    view_size(&view->head) == tail.size &&
 	    view_check(&view->head, sizeof(view->head)) == tail.head) {
 		kept->sum = tail.sum;
-		kept->settled = (uint32_t)tail.settled;
+		kept->settled = tail.settled;
+		kept->sampled = tail.sampled != 0;
 		memcpy(kept->stamps, tail.stamps, sizeof(kept->stamps));
 		return 0;
 	}
@@ -235,6 +237,7 @@ kept_put(struct kept_writer *w, const struct kept *kept, const void *data)
 	tail.size = size;
 	tail.sum = kept_sum_end(&w->sum);
 	tail.settled = kept->settled;
+	tail.sampled = kept->sampled;
 	memcpy(tail.stamps, kept->stamps, sizeof(tail.stamps));
 	tail.head = view_check(&head, sizeof(head));
 	tail.check = kept_tail_check(&tail);

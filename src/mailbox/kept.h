@@ -23,6 +23,8 @@ struct kept {
 	 * left alone so long that times tell a change.
 	 */
 	uint32_t settled;
+	bool sampled; /* mbox: some of it was found to be the same only by a
+		       * sample (scan_known.c), since all of it was read */
 	struct view_stamp stamps[KEPT_STAMPS]; /* a Maildir's folders */
 };
 

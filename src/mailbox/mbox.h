@@ -31,6 +31,7 @@ struct mbox_view {
 	struct kept kept; /* of which parts, or their base, are; its fd
 				 * is that of parts */
 	bool fresh;       /* parts are what kept has */
+	bool sampled;     /* as kept.sampled: not good enough for UPDATE */
 };
 
 struct mbox {

@@ -36,6 +36,7 @@ mbox_kept_open(const struct mbox *mbox, const struct view_stamp *stamp,
 	view->parts = kept->view;
 	view->settled = true;
 	view->fresh = true;
+	view->sampled = kept->sampled;
 	return true;
 }
 
@@ -107,7 +108,11 @@ void
 mbox_kept_close(struct mbox *mbox)
 {
 	struct mbox_view *view = &mbox->view;
-	struct kept kept = {.view = view->parts, .settled = view->settled};
+	struct kept kept = {
+	    .view = view->parts,
+	    .settled = view->settled,
+	    .sampled = view->sampled,
+	};
 	char name[STATE_FILE];
 
 	if (!state_writable(&mbox->state) || view->parts.fd == -1)

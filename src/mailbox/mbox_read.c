@@ -127,6 +127,7 @@ mbox_view_read(struct mbox *mbox, struct mbox_view *view, bool kept,
 	}
 	if (mbox_view_seal(view) == -1)
 		return mbox_view_failed(view, mbox->path.path, error);
+	view->sampled = view->parts.base != -1;
 	if (known != NULL && view->parts.base == -1) {
 		close(view->kept.view.fd);
 		view->kept.view.fd = -1;

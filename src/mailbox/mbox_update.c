@@ -191,7 +191,7 @@ update_locked(struct mbox *mbox, const struct mailbox_set *set,
 	if (mbox_finish(mbox, error) == -1 ||
 	    mbox_stamp(mbox, &stamp, error) == -1)
 		return UPDATE_FAILED;
-	if (mbox->view.settled &&
+	if (mbox->view.settled && !mbox->view.sampled &&
 	    stamp_same(&stamp, &mbox->view.view.head->stamp))
 		return update_scanned(mbox, set, error);
 	return update_found(mbox, set, match, error);
