@@ -202,6 +202,20 @@ int platform_die_with_parent(void) MUST_CHECK;
  */
 int platform_leash(pid_t pid, int leash[2]) MUST_CHECK;
 
+/*
+ * Is this file written over in place?  false where its file system is known
+ * to copy on write, so that writing over it may need new space.
+ */
+bool platform_overwrites(int fd);
+
+/*
+ * For root: make and open files as this user from now on, so that what he has
+ * put in his folders gains him nothing, and what is made is his; 0 and root's
+ * gid: as root again.  0, or -1 with errno and nothing changed; fatal() when
+ * it is half done, or the way back is closed.
+ */
+int platform_file_ids(uid_t uid, gid_t gid) MUST_CHECK;
+
 /* May a file of this process be so large (RLIMIT_FSIZE)? */
 bool platform_file_fits(uint64_t octets);
 

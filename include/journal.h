@@ -27,10 +27,30 @@ struct journal_range {
  * ranges comes on top of space, 16 octets each.
  */
 struct journal_place {
-	int directory;    /* a descriptor of the folder */
-	const char *name; /* one path component */
-	uint64_t space;   /* octets it may use: journal-size */
+	int directory;       /* a descriptor of the folder */
+	const char *name;    /* one path component */
+	uint64_t space;      /* octets it may use: journal-size */
+	const char *reserve; /* a reserve in the folder, or NULL */
 };
+
+/*
+ * What a reserve has: the least journal (64 KiB), and room for a list of 2000
+ * ranges.
+ */
+#define JOURNAL_RESERVE ((uint64_t)96 * 1024) /* octets */
+
+/*
+ * See that the folder has a reserve of this name: a file of allocated blocks
+ * of which a journal is made when none can be allocated, and which is gone
+ * then.  One look, when it is there.  What the folder's owner may have put in
+ * its place is left alone, unless it is a regular file and too short.  Root
+ * acts as that owner, but for taking the space: a disk's last blocks, and more
+ * than a quota, are root's alone.
+ *
+ * -1 with errno; EOPNOTSUPP where a file system copies on write, so that
+ * blocks that are there are no promise.  Nothing else is in the folder then.
+ */
+int journal_reserve(int directory, const char *name) MUST_CHECK;
 
 /*
  * Take ranges out of file (read-write), whose size is size; what lies behind

@@ -103,6 +103,12 @@ int mailbox_update(struct mailbox *mb, const struct mailbox_set *set,
 void mailbox_close(struct mailbox *mb);
 
 /*
+ * See that a state folder has the file that an update of an mbox uses up when
+ * there is no space for its journal; -1 with errno.  See journal_reserve().
+ */
+int mailbox_reserve(int state) MUST_CHECK;
+
+/*
  * The lock keeper's life: takes, refreshes and drops the dotlock of the file
  * named in directory, as the user with the mail group, until channel ends.
  * Runs in a forked child of the back while that is root; becomes uid and

@@ -137,8 +137,15 @@ state_folder_open(
 	error = errno;
 	(void)close(directory);
 	errno = error;
-	if (fd == -1 || state_folder_own(fd, uid, gid) == 0)
+	if (fd == -1)
+		return -1;
+	if (state_folder_own(fd, uid, gid) == 0) {
+		/* He may be over his quota on the day that he deletes. */
+		if (mailbox_reserve(fd) == -1)
+			log_debug(
+			    "no reserve for uid %s: %s", name, strerror(errno));
 		return fd;
+	}
 	error = errno;
 	(void)close(fd);
 	errno = error;

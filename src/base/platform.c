@@ -6,9 +6,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #ifdef __linux__
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#include <linux/magic.h>
 #endif
 
 #include <dlfcn.h>
@@ -205,6 +209,50 @@ platform_memory_file(const char *name)
 		(void)unlink(path);
 	return fd;
 #endif
+}
+
+bool
+platform_overwrites(int fd)
+{
+#ifdef __linux__
+	/* clang-format off */
+	static const unsigned long copying[] = {
+		BTRFS_SUPER_MAGIC,
+		0x2fc12fc1UL, /* ZFS */
+		0xca451a4eUL, /* bcachefs */
+	};
+	/* clang-format on */
+	struct statfs st;
+	size_t i;
+
+	if (fstatfs(fd, &st) == -1)
+		return false;
+	for (i = 0; i < ARRAY_SIZE(copying); i++)
+		if (((unsigned long)st.f_type & 0xffffffffUL) == copying[i])
+			return false;
+#else
+	(void)fd;
+#endif
+	return true;
+}
+
+int
+platform_file_ids(uid_t uid, gid_t gid)
+{
+	bool done;
+
+#ifdef __linux__
+	/* -1: a list of system calls.  Else what was before, done or not. */
+	if (setfsuid(uid) == -1 && uid != 0)
+		return -1;
+	(void)setfsgid(gid);
+	done = setfsuid(uid) == (int)uid && setfsgid(gid) == (int)gid;
+#else
+	done = seteuid(0) == 0 && setegid(gid) == 0 && seteuid(uid) == 0;
+#endif
+	if (!done)
+		fatalx("cannot act as uid %lu", (unsigned long)uid);
+	return 0;
 }
 
 int

@@ -116,4 +116,15 @@ int store_aside(const struct journal_place *place) MUST_CHECK;
 /* What a creation that was cut short may have left. */
 void store_clean(const struct journal_place *place);
 
+/* reserve.c: the file that is used up when there is no space */
+
+/*
+ * Make the reserve, if there is one that will do, the file of this name, open
+ * in job->journal; its size in *size.  -1: there is none.
+ */
+int reserve_take(struct job *job, const char *name, uint64_t *size) MUST_CHECK;
+
+/* The journal that it should have become is not: it is the reserve again. */
+void reserve_give(struct job *job, const char *name);
+
 #endif

@@ -52,7 +52,7 @@
  * I6  A size stands in a record only after a sync of the file, so that no
  *     power loss can make the file shorter than the record believes.
  * I7  NAME is a whole journal or none: it gets its name after its content.
- *     NAME.new means nothing.
+ *     NAME.new means nothing, be it a whole journal.
  * I8  Nothing is done to the file on the word of a journal that might not be
  *     on the disk: recovery first writes it once more, and syncs it and its
  *     folder.  (The process before may have been killed before its sync; or
@@ -110,6 +110,11 @@
  * one, so that it, the records and the file are only written over later.  Where
  * writing over takes new space (copy on write), an error there is a crash as
  * above, finished when there is space.
+ *
+ * THE RESERVE (reserve.c): where no journal can be allocated step 2 renames a
+ * file of allocated blocks to NAME.new and goes on in place.  Its old octets
+ * may be a whole journal of this very file: they are under a name that means
+ * nothing until all that recovery looks at is written over and synced (I7).
  *
  * A PURE TRUNCATION (all ranges are one piece that reaches to O) moves nothing,
  * but if N is not 0 it zeroes the rest of N's block, see above: power lost at

@@ -107,26 +107,72 @@ space_short(int error)
 	return error == ENOSPC || error == EDQUOT || error == EFBIG;
 }
 
-/* With less and less room, while the disk or the quota is short of it. */
+/* The plan with so much room at most: is it worth starting? */
+static int
+create_plan(struct job *job, uint64_t limit)
+{
+	uint64_t *room = &job->header.data_size;
+	bool affordable;
+
+	if (move_room(job, limit, room) == -1 ||
+	    move_affordable(job, *room, &affordable) == -1)
+		return -1;
+	if (affordable)
+		return 0;
+	errno = ENOSPC;
+	return -1;
+}
+
+/* Of the reserve's blocks; whatever stands in them is written over. */
+static int
+create_reserved(struct job *job, const struct name *name)
+{
+	uint64_t size, limit = move_limit(job);
+	int error = ENOSPC;
+
+	if (reserve_take(job, name->text, &size) == 0) {
+		if (size >= job->header.data_at) {
+			size -= job->header.data_at;
+			if (create_plan(job, size < limit ? size : limit) ==
+				0 &&
+			    write_content(job) == 0)
+				return 0;
+			error = errno;
+		}
+		reserve_give(job, name->text);
+	}
+	errno = error;
+	return -1;
+}
+
+/*
+ * With less and less room, while the disk or the quota is short of it; but
+ * before it is less than the least, of the reserve.
+ */
 static int
 create_fitting(struct job *job, const struct name *name)
 {
-	uint64_t limit = move_limit(job), *room = &job->header.data_size;
-	bool affordable;
+	uint64_t room, limit = move_limit(job);
+	bool reserve = true;
+	int error;
 
 	for (;;) {
-		if (move_room(job, limit, room) == -1 ||
-		    move_affordable(job, *room, &affordable) == -1)
-			return -1;
-		if (!affordable) {
-			errno = ENOSPC;
+		if (create_plan(job, limit) == 0 && create_try(job, name) == 0)
+			return 0;
+		error = errno;
+		room = job->header.data_size;
+		limit = room / 2 < BLOCK_SIZE ? 0 : room / 2;
+		if (space_short(error) && limit < DATA_LEAST && reserve) {
+			reserve = false;
+			if (create_reserved(job, name) == 0)
+				return 0;
+			if (!space_short(errno))
+				error = errno;
+		}
+		if (!space_short(error) || room == 0) {
+			errno = error;
 			return -1;
 		}
-		if (create_try(job, name) == 0)
-			return 0;
-		if (!space_short(errno) || *room == 0)
-			return -1;
-		limit = *room / 2 < BLOCK_SIZE ? 0 : *room / 2;
 	}
 }
 

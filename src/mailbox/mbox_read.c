@@ -20,6 +20,7 @@ mbox_finish(struct mbox *mbox, struct mailbox_error *error)
 		    .directory = mbox->state.place[i].folder,
 		    .name = name,
 		    .space = mbox->config->journal_size,
+		    .reserve = STATE_RESERVE,
 		};
 		enum journal_state state = JOURNAL_NONE;
 

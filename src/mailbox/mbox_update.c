@@ -102,6 +102,7 @@ update_remove(struct mbox *mbox, const struct view *view,
 	    .directory = mbox->state.place[0].folder,
 	    .name = name,
 	    .space = mbox->config->journal_size,
+	    .reserve = STATE_RESERVE,
 	};
 	struct lock_helper helper = {.pid = -1, .end = -1};
 	struct journal_range *ranges;

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "journal.h"
 #include "session_lock.h"
 #include "state.h"
 
@@ -130,6 +131,12 @@ state_place_beside(
 	return fd == -1 ? -1 : state_place_add(state, fd, path->name);
 }
 
+int
+mailbox_reserve(int state)
+{
+	return journal_reserve(state, STATE_RESERVE);
+}
+
 static void
 state_unlock(struct state *state)
 {
@@ -204,6 +211,9 @@ state_open(struct state *state, int folder, int directory,
 		mailbox_warn(error, "%s: state folder is not usable: %s",
 		    path->path, strerror(errno));
 	beside = state_place_beside(state, directory, make, path);
+	if (beside == 0 && make)
+		/* Without it a full disk is a refusal, as it is anywhere. */
+		(void)!mailbox_reserve(state->place[state->count - 1].folder);
 	if (beside == -1 && make)
 		mailbox_warn(error, "%s: %s cannot be made beside it: %s",
 		    path->path, STATE_FOLDER, strerror(errno));

@@ -118,6 +118,19 @@ pread(int fd, void *p, size_t length, off_t offset)
 	return n;
 }
 
+/* A write beyond what the file has. */
+static bool
+fault_full(int fd, off_t end)
+{
+	struct stat st;
+
+	if (fault_state == NULL || !fault_state->full || fstat(fd, &st) == -1 ||
+	    end <= st.st_size)
+		return false;
+	errno = ENOSPC;
+	return true;
+}
+
 ssize_t
 pwrite(int fd, const void *p, size_t length, off_t offset)
 {
@@ -125,7 +138,7 @@ pwrite(int fd, const void *p, size_t length, off_t offset)
 	enum fault_kind kind = fault_hit("pwrite");
 	ssize_t n;
 
-	if (kind == FAULT_ERROR)
+	if (kind == FAULT_ERROR || fault_full(fd, offset + (off_t)length))
 		return -1;
 	n = next(fd, p, fault_length(kind, length), offset);
 	if (n > 0)

@@ -62,6 +62,7 @@ struct fault_state {
 	bool persist; /* FAULT_ERROR: all calls from there on */
 	const char *match;
 	bool no_sync; /* say 0 and spare the disk */
+	bool full;    /* no file may grow: ENOSPC */
 	long calls;
 	char name[24]; /* of the call that was hit */
 	bool log;

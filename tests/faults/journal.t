@@ -125,6 +125,17 @@ my @plants = (
         'if (count == 1 && ranges[0].offset + ranges[0].length == size)',
         'tail', 'return truncate_only(file, size, 0, begun);',
         'return truncate_only(file, size, ranges[0].offset, begun);' ],
+    [ 'the reserve becomes a journal before it is one', 'store.c',
+        'reserve_take(job, name->text,', 'reserve_take(job, job->place->name,',
+        'full' ],
+    [ 'a record of the reserve is left standing', 'store.c',
+        "if (pwrite_full(job->journal, block, sizeof(block),\n\t\tSLOT_AT(job->record.sequence + 1)) == -1)\n\t\treturn -1;",
+        '', 'full' ],
+    [ 'a journal of the reserve is not synced', 'store.c',
+        'return file_sync(job->journal);', 'return 0;', 'full, one step' ],
+    [ 'the reserve is not taken', 'store.c',
+        'limit < DATA_LEAST && reserve)', 'limit < DATA_LEAST && !reserve)',
+        'full' ],
 );
 
 sub plant {

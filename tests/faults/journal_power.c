@@ -339,6 +339,9 @@ start(struct world *world, const struct scenario *scenario, size_t fresh)
 	disk.file.size -= fresh;
 	for (int i = 0; i < WORLD_NAMES; i++)
 		disk.has[i] = false;
+	disk.has[WORLD_RESERVE] = scenario->full;
+	if (scenario->full)
+		octets_copy(&disk.names[WORLD_RESERVE], &world->reserve);
 	file_synced = fresh == 0;
 	power_on(world);
 	if (fresh > 0 &&

@@ -18,8 +18,10 @@
 #include "journal_world.h"
 
 #define FILE_NAME "mailbox"
+#define RESERVE_SIZE 24576 /* octets */
 
-const char *const world_names[WORLD_NAMES] = {"j", "j.new", "j.aside"};
+const char *const world_names[WORLD_NAMES] = {
+    "j", "j.new", "j.aside", "reserve"};
 
 /* clang-format off */
 const struct scenario scenarios[] = {
@@ -38,6 +40,9 @@ const struct scenario scenarios[] = {
 	{ "more than a block",  80000, 65536, 1, { { 1000, 70000 } } },
 	{ "neighbours",          5000, 16640, 3, { { 64, 100 }, { 164, 100 },
 	    { 300, 700 } } },
+	{ "full",                3500, 16896, 1, { { 500, 64 } }, true },
+	{ "full, one step",      3000, 65536, 2, { { 1000, 100 },
+	    { 2500, 50 } }, true },
 };
 /* clang-format on */
 const size_t scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);
@@ -155,6 +160,45 @@ world_has(struct world *world, const char *name)
 	return fstatat(world->directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/*
+ * The worst that a reserve can have: a whole journal of this very file, both
+ * records in it, that takes out something else.
+ */
+static void
+world_decoy(struct world *world)
+{
+	static const struct fault begun = {
+	    FAULT_AFTER, 0, false, "fdatasync", ""};
+	const struct scenario *scenario = world->scenario;
+	struct scenario decoy = *scenario;
+
+	decoy.full = false;
+	decoy.count = 1;
+	decoy.ranges[0].offset = 0;
+	decoy.ranges[0].length = 700;
+	world->scenario = &decoy;
+	world_store(world, FILE_NAME, &world->before);
+	(void)world_remove(world, &begun, 2);
+	if (!world_load(world, world_names[0], &world->reserve))
+		broken("no decoy");
+	while (world->reserve.size < RESERVE_SIZE)
+		octets_add(&world->reserve, "x", 1);
+	world->scenario = scenario;
+}
+
+/* With a full disk there is a reserve, and a whole one, at every login. */
+static void
+world_login(struct world *world)
+{
+	const char *name = world_names[WORLD_RESERVE];
+	struct stat st;
+
+	if (world->scenario->full &&
+	    (fstatat(world->directory, name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+		st.st_size < RESERVE_SIZE))
+		world_store(world, name, &world->reserve);
+}
+
 void
 world_reset(struct world *world, const struct scenario *scenario)
 {
@@ -179,11 +223,14 @@ world_reset(struct world *world, const struct scenario *scenario)
 		octets_add(&world->after, world->before.text + at,
 		    scenario->size - at);
 		world->scenario = scenario;
+		if (scenario->full)
+			world_decoy(world);
 	}
 	world->added.size = world->loose = 0;
 	for (int i = 0; i < WORLD_NAMES; i++)
 		(void)unlinkat(world->directory, world_names[i], 0);
 	world_store(world, FILE_NAME, &world->before);
+	world_login(world);
 }
 
 static void
@@ -256,6 +303,7 @@ world_child(struct world *world, const struct fault *fault, long at,
 	fault_state->calls = 0;
 	fault_state->name[0] = '\0';
 	fault_state->at = fault == NULL ? 0 : at;
+	fault_state->full = world->scenario->full;
 	if (fault != NULL) {
 		fault_state->kind = fault->kind;
 		fault_state->error = fault->error;
@@ -281,6 +329,7 @@ world_child(struct world *world, const struct fault *fault, long at,
 	outcome = *world->shared;
 	outcome.calls = fault_state->calls;
 	fault_state->at = 0;
+	fault_state->full = false;
 	fault_state->persist = false;
 	fault_state->match = NULL;
 	return outcome;
@@ -289,8 +338,8 @@ world_child(struct world *world, const struct fault *fault, long at,
 static struct journal_place
 world_place(struct world *world)
 {
-	struct journal_place place = {
-	    world->directory, world_names[0], world->scenario->space};
+	struct journal_place place = {world->directory, world_names[0],
+	    world->scenario->space, world_names[WORLD_RESERVE]};
 
 	return place;
 }
@@ -328,6 +377,7 @@ world_remove(struct world *world, const struct fault *fault, long at)
 struct outcome
 world_finish(struct world *world, const struct fault *fault, long at)
 {
+	world_login(world);
 	return world_child(world, fault, at, run_finish);
 }
 

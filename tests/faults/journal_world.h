@@ -11,7 +11,7 @@
 
 #define WORLD_RANGES 16
 #define WORLD_SIZE ((size_t)1024 * 1024)
-#define WORLD_NAMES 3
+#define WORLD_NAMES 4
 
 struct scenario {
 	const char *name;
@@ -19,6 +19,7 @@ struct scenario {
 	uint64_t space; /* the journal's */
 	size_t count;
 	struct journal_range ranges[WORLD_RANGES];
+	bool full; /* a full disk, and a reserve at every login */
 };
 
 extern const struct scenario scenarios[];
@@ -63,14 +64,17 @@ struct world {
 	const struct scenario *scenario;
 	int directory, file;
 	struct octets before, after, added, now;
-	size_t loose; /* the last of added that power may take */
+	struct octets reserve; /* what it has in a full scenario */
+	size_t loose;          /* the last of added that power may take */
 	struct outcome *shared;
 };
 
 #define MAY_BE_BEFORE 1
 #define MAY_BE_AFTER 2
 
-extern const char *const world_names[WORLD_NAMES]; /* journal, new, aside */
+/* journal, new, aside, reserve */
+extern const char *const world_names[WORLD_NAMES];
+#define WORLD_RESERVE 3
 
 /* Folder and file; exits where it cannot. */
 void world_open(struct world *world);

@@ -186,7 +186,7 @@ files_open(void)
 	directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory == -1)
 		broken(folder);
-	place = (struct journal_place){directory, "j", SPACE};
+	place = (struct journal_place){directory, "j", SPACE, NULL};
 }
 
 static void
