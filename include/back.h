@@ -42,4 +42,12 @@ int back_run(const struct config *config, const struct connection *connection,
  */
 int back_check(const struct config *config);
 
+/*
+ * Finish what interrupted updates have left in mboxes: in these mailboxes;
+ * without any, in all that the state-directory has journals of (not as root:
+ * in the caller's).  Says what was done in lines to standard output and to
+ * syslog (--recover).  0, or 1 when something is left unfinished.
+ */
+int back_recover(const struct config *config, char *const *mailboxes);
+
 #endif

@@ -99,6 +99,21 @@ struct mailbox_tally {
 int mailbox_update(struct mailbox *mb, const struct mailbox_set *set,
     struct mailbox_tally *done, struct mailbox_error *error) MUST_CHECK;
 
+/*
+ * Only finish what an interrupted update has left, with the locks that
+ * mailbox_open() takes for it; nothing is locked or open then.  0: nothing is
+ * left to be finished; error->log says what was done, "" when there was
+ * nothing.  -1 with error, CODE_IN_USE while the mailbox is in session.
+ */
+int mailbox_recover(const struct mailbox_options *options,
+    struct mailbox_error *error) MUST_CHECK;
+
+/*
+ * The mailbox ("mbox:/var/mail/x") whose journal has this name in a state
+ * folder.  -1 with errno EINVAL: it is no journal of a mailbox.
+ */
+int mailbox_journal(const char *name, char dst[CHANNEL_PATH]) MUST_CHECK;
+
 /* Unlocks and frees; NULL is nothing. */
 void mailbox_close(struct mailbox *mb);
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,15 @@
 #define CONFIG_FILE "/etc/pop3d/pop3d.conf"
 #define ASSIGNMENTS_MAX 64 /* -o and the options that are short for one */
 
-enum role { ROLE_SESSION, ROLE_LISTENER, ROLE_CHECK, ROLE_VERSION };
+#define OPTION_RECOVER 256 /* --recover, which has no letter */
+
+enum role {
+	ROLE_SESSION,
+	ROLE_LISTENER,
+	ROLE_CHECK,
+	ROLE_RECOVER,
+	ROLE_VERSION
+};
 
 struct options {
 	enum role role;
@@ -28,12 +37,14 @@ struct options {
 	const char *mailbox;                         /* -a, or NULL */
 	const char *assignments[ASSIGNMENTS_MAX][2]; /* name, value */
 	size_t assignment_count;
-	const char *wrong; /* what is wrong with them, or NULL */
+	char *const *operands; /* up to NULL */
+	const char *wrong;     /* what is wrong with them, or NULL */
 };
 
 static const char usage_text[] =
     "usage: pop3d [-dDFnpsV] [-a mailbox] [-C config-file] [-o name=value]\n"
-    "             [-t trace-file] [-T timeout]\n";
+    "             [-t trace-file] [-T timeout]\n"
+    "       pop3d --recover [-C config-file] [-o name=value] [mailbox ...]\n";
 
 /* name NULL: value is "name=value". */
 static void
@@ -86,6 +97,9 @@ option_get(struct options *o, int letter)
 	case 'V':
 		o->role = ROLE_VERSION;
 		break;
+	case OPTION_RECOVER:
+		o->role = ROLE_RECOVER;
+		break;
 	default:
 		o->wrong = "unknown option";
 	}
@@ -94,16 +108,23 @@ option_get(struct options *o, int letter)
 static void
 options_get(struct options *o, int argc, char **argv)
 {
+	static const struct option longer[] = {
+	    {"recover", no_argument, NULL, OPTION_RECOVER},
+	    {NULL, 0, NULL, 0},
+	};
 	int letter;
 
 	memset(o, 0, sizeof(*o));
 	opterr = 0;
-	while ((letter = getopt(argc, argv, "a:C:dDFno:pst:T:V")) != -1)
+	while ((letter = getopt_long(
+		    argc, argv, "a:C:dDFno:pst:T:V", longer, NULL)) != -1)
 		option_get(o, letter);
-	if (optind < argc)
+	o->operands = argv + optind;
+	if (optind < argc && o->role != ROLE_RECOVER)
 		o->wrong = "unexpected argument";
-	if (o->mailbox != NULL && o->role == ROLE_LISTENER)
-		o->wrong = "-a is for one session, not for -D or -F";
+	if (o->mailbox != NULL &&
+	    (o->role == ROLE_LISTENER || o->role == ROLE_RECOVER))
+		o->wrong = "-a is for one session, not for -D, -F or --recover";
 }
 
 /* -1 with the sentence in error. */
@@ -222,6 +243,8 @@ role_run(const struct options *o, const struct config *config)
 		return back_check(config);
 	if (o->role == ROLE_LISTENER)
 		return listener_run(config, o->background, session_run);
+	if (o->role == ROLE_RECOVER)
+		return back_recover(config, o->operands);
 	session_mailbox = o->mailbox;
 	return session_run(config);
 }
@@ -256,6 +279,8 @@ main(int argc, char **argv)
 	}
 	if (config_get(&o, &config, error) == -1)
 		config_refuse(&o, error);
-	log_init(config.syslog_facility, separate, config.debug);
+	/* --recover says itself what it logs. */
+	log_init(config.syslog_facility, separate && o.role != ROLE_RECOVER,
+	    config.debug);
 	return role_run(&o, &config);
 }

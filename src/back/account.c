@@ -27,8 +27,7 @@ front_ids(const struct config *config, uid_t *uid, gid_t *gid)
 	*gid = NOBODY;
 }
 
-/* A folder of owner's that no one else may write. */
-static int
+int
 folder_check(int fd, uid_t owner)
 {
 	struct stat st;

@@ -76,6 +76,9 @@ int trace_open(const char *path) MUST_CHECK;
 
 /* account.c: what the user of a session needs of root */
 
+/* 0, or -1 with errno: a folder of owner's that no one else may write. */
+int folder_check(int fd, uid_t owner) MUST_CHECK;
+
 /*
  * The user's own state folder below state-directory, or -1 with errno:
  * made where it is missing.  *absent: there is none, and none can be made, so

@@ -23,6 +23,9 @@ struct mailbox_driver {
 	    struct mailbox_tally *done, struct mailbox_error *error);
 	/* As mailbox_distrust(). */
 	void (*distrust)(struct mailbox *mb);
+	/* As mailbox_recover(); NULL: it leaves nothing to be finished. */
+	int (*recover)(const struct mailbox_options *options, const char *path,
+	    struct mailbox_error *error);
 	/* Frees what the driver made. */
 	void (*close)(struct mailbox *mb);
 };

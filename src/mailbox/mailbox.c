@@ -56,6 +56,35 @@ mailbox_driver_find(const char *name, const char **path)
 	return NULL;
 }
 
+/* The same; NULL with error. */
+static const struct mailbox_driver *
+mailbox_driver_get(const struct mailbox_options *options, const char **path,
+    struct mailbox_error *error)
+{
+	const struct mailbox_driver *driver;
+
+	memset(error, 0, sizeof(*error));
+	driver = mailbox_driver_find(options->path, path);
+	if (driver == NULL)
+		mailbox_fail(error, CODE_PERMANENT, "mailbox is not usable",
+		    "no driver for %s", options->path);
+	return driver;
+}
+
+int
+mailbox_recover(
+    const struct mailbox_options *options, struct mailbox_error *error)
+{
+	const struct mailbox_driver *driver;
+	const char *path;
+
+	driver = mailbox_driver_get(options, &path, error);
+	if (driver == NULL)
+		return -1;
+	return driver->recover == NULL ? 0 :
+					 driver->recover(options, path, error);
+}
+
 struct mailbox *
 mailbox_open(const struct mailbox_options *options, struct mailbox_error *error)
 {
@@ -63,13 +92,9 @@ mailbox_open(const struct mailbox_options *options, struct mailbox_error *error)
 	struct mailbox *mb;
 	const char *path;
 
-	memset(error, 0, sizeof(*error));
-	driver = mailbox_driver_find(options->path, &path);
-	if (driver == NULL) {
-		mailbox_fail(error, CODE_PERMANENT, "mailbox is not usable",
-		    "no driver for %s", options->path);
+	driver = mailbox_driver_get(options, &path, error);
+	if (driver == NULL)
 		return NULL;
-	}
 	mb = calloc(1, sizeof(*mb));
 	if (mb == NULL) {
 		mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be opened",

@@ -114,23 +114,60 @@ mbox_begin(struct mbox *mbox, const struct mailbox_options *options,
 	return 0;
 }
 
-static int
-mbox_open(struct mailbox *mb, const struct mailbox_options *options,
-    const char *path, struct mailbox_error *error)
+/* One of which nothing is open; NULL with error. */
+static struct mbox *
+mbox_new(
+    const struct config *config, const char *path, struct mailbox_error *error)
 {
 	struct mbox *mbox = calloc(1, sizeof(*mbox));
 
 	if (mbox == NULL) {
 		mailbox_fail(error, CODE_TEMPORARY, "mailbox cannot be opened",
 		    "%s: out of memory", path);
-		return -1;
+		return NULL;
 	}
-	mbox->config = options->config;
+	mbox->config = config;
 	mbox->folder = -1;
 	mbox->file = -1;
 	mbox->view.parts.fd = mbox->view.parts.base = -1;
 	mbox->view.kept.view.fd = -1;
 	mbox->writable = true;
+	return mbox;
+}
+
+static int
+mbox_recover(const struct mailbox_options *options, const char *path,
+    struct mailbox_error *error)
+{
+	struct mbox *mbox = mbox_new(options->config, path, error);
+	int result = -1;
+
+	if (mbox == NULL)
+		return -1;
+	if (mbox_begin(mbox, options, path, error) == 0) {
+		result = mbox_take(mbox, error);
+		if (result == 1) {
+			result = mbox_finish(mbox, error);
+		} else if (result == 0) {
+			/* Its file system is not mounted, perhaps. */
+			mailbox_fail(error, CODE_PERMANENT,
+			    "there is no mailbox", "%s: there is no mailbox",
+			    mbox->path.path);
+			result = -1;
+		}
+	}
+	mbox_free(mbox);
+	return result;
+}
+
+static int
+mbox_open(struct mailbox *mb, const struct mailbox_options *options,
+    const char *path, struct mailbox_error *error)
+{
+	struct mbox *mbox = mbox_new(options->config, path, error);
+
+	if (mbox == NULL)
+		return -1;
 	if (mbox_begin(mbox, options, path, error) == -1 ||
 	    mbox_read_both(mbox, &mb->file, error) == -1) {
 		mbox_free(mbox);
@@ -169,5 +206,6 @@ const struct mailbox_driver mbox_driver = {
     .look = mbox_look,
     .update = mbox_update,
     .distrust = mbox_distrust,
+    .recover = mbox_recover,
     .close = mbox_close,
 };

@@ -24,7 +24,7 @@ mbox_finish(struct mbox *mbox, struct mailbox_error *error)
 		};
 		enum journal_state state = JOURNAL_NONE;
 
-		state_file(&mbox->state.place[i], ".journal", name);
+		state_file(&mbox->state.place[i], STATE_JOURNAL, name);
 		if (journal_finish(&place, mbox->file, &state) == -1) {
 			mailbox_fail(error, CODE_TEMPORARY,
 			    "an interrupted update cannot be finished now",

@@ -113,7 +113,7 @@ update_remove(struct mbox *mbox, const struct view *view,
 	ranges = update_ranges(view, set, &count);
 	if (ranges == NULL)
 		return update_failed(mbox, false, ENOMEM, error);
-	state_file(&mbox->state.place[0], ".journal", name);
+	state_file(&mbox->state.place[0], STATE_JOURNAL, name);
 	if (!platform_file_fits(view->head->stamp.size)) {
 		free(ranges);
 		return update_failed(mbox, false, EFBIG, error);

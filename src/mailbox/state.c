@@ -64,6 +64,78 @@ state_name(char dst[STATE_NAME + 1], const char *path)
 	return 0;
 }
 
+/* The octet behind a '%'; -1: none that state_name() writes. */
+static int
+state_octet(const char *digits)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	const char *high, *low;
+
+	if (digits[0] == '\0' || digits[1] == '\0')
+		return -1;
+	high = strchr(hex, digits[0]);
+	low = strchr(hex, digits[1]);
+	if (high == NULL || low == NULL)
+		return -1;
+	return (int)(high - hex) * 16 + (int)(low - hex);
+}
+
+/* Absolute, without "", "." and "..", as path_resolve() makes it. */
+static bool
+state_path_real(const char *path)
+{
+	size_t length;
+
+	if (*path != '/')
+		return false;
+	for (; *path == '/'; path += length) {
+		length = strcspn(++path, "/");
+		if (length == 0 || (length == 1 && path[0] == '.') ||
+		    (length == 2 && memcmp(path, "..", 2) == 0))
+			return false;
+	}
+	return true;
+}
+
+/* What name stands for; false: for nothing that is a path. */
+static bool
+state_path(char dst[STATE_NAME + 1], const char *name)
+{
+	size_t used = 0;
+	int c;
+
+	for (; *name != '\0'; name++) {
+		c = *name == '=' ? '/' : *name;
+		if (c == '%') {
+			c = state_octet(name + 1);
+			if (c <= 0)
+				return false;
+			name += 2;
+		}
+		if (used == STATE_NAME)
+			return false;
+		dst[used++] = (char)c;
+	}
+	dst[used] = '\0';
+	return state_path_real(dst);
+}
+
+int
+mailbox_journal(const char *name, char dst[CHANNEL_PATH])
+{
+	static const char suffix[] = STATE_JOURNAL;
+	char base[STATE_FILE], again[STATE_NAME + 1], path[STATE_NAME + 1];
+	size_t length = strlen(name), end = sizeof(suffix) - 1;
+
+	if (length > end && strcmp(name + length - end, suffix) == 0 &&
+	    text_copy(base, sizeof(base), name, length - end) == 0 &&
+	    state_path(path, base) && state_name(again, path) == 0 &&
+	    strcmp(again, base) == 0)
+		return text_print(dst, CHANNEL_PATH, "mbox:%s", path);
+	errno = EINVAL;
+	return -1;
+}
+
 void
 state_file(
     const struct state_place *place, const char *suffix, char dst[STATE_FILE])

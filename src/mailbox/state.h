@@ -11,7 +11,8 @@
 #define STATE_NAME 240 /* octets of an escaped path, without NUL */
 #define STATE_FILE (STATE_NAME + 16) /* with a suffix and the NUL */
 #define STATE_PLACES 2
-#define STATE_RESERVE "reserve" /* in a place; no mailbox has that name */
+#define STATE_JOURNAL ".journal" /* suffix of a journal's name */
+#define STATE_RESERVE "reserve"  /* in a place; no mailbox has that name */
 
 /* One folder of state. */
 struct state_place {
