@@ -14,12 +14,37 @@
  * DOTLOCK_STALE seconds without either the lock is stale.  Seconds of the
  * file server's clock: the time it gave the private file that we just made.
  *
- * A stale lock is removed by renaming it to a private name and looking at
- * what was caught: between judging and unlinking by name somebody else may
- * have removed it and made his own, which we would hit.  A fresh lock that was
- * caught is put back.
+ * A stale lock is removed by renaming it to another name and looking at what
+ * was caught: between judging and unlinking by name somebody else may have
+ * removed it and made his own, which we would hit.  A fresh lock that was
+ * caught is put back.  Our own is removed by its name after a look: while we
+ * live and refresh it, nobody who keeps these rules takes it away.
+ *
+ * Who is killed on the way leaves a file.  Its name must be known, for a spool
+ * of many thousands cannot be read at each login; so the private names are two
+ * for each mailbox, NEW (to become the lock) and OLD (caught), and they need an
+ * order:
+ *
+ *  1. NEW is made with O_EXCL, and its maker takes the kernel's lock (flock)
+ *     on it and sees that it still has its name.  From then on it is his until
+ *     he unlinks it, with the kernel's lock held, or dies, which gives that
+ *     lock back.
+ *  2. Who finds NEW there opens it and tries its kernel lock.  Refused: its
+ *     maker lives, and this try has failed.  Had, and the name still means
+ *     this file: nobody has it (the maker is dead, or has not come to his lock
+ *     and will see that the name is gone), nor will anybody else come to that
+ *     now, so unlinking the name hits this file and no other.
+ *  3. OLD is used only by him who has NEW.  So when NEW is removed by 2, OLD
+ *     is first: linked to the lock's name again, where it is judged like any
+ *     other, be it stale or a fresh one whose catcher died; and unlinked.
+ *
+ * Where the kernel has no such lock or it does not hold between hosts, 2 may
+ * take a living maker's NEW away: his link(2) then fails, or gives the name to
+ * another's NEW.  So whoever made a link, the lock's holder is he whose file
+ * has the name.
  */
 
+#include <sys/file.h>
 #include <sys/utsname.h>
 
 #include <errno.h>
@@ -33,8 +58,7 @@
 
 #define DOTLOCK_TRIES 4 /* removals and losses of a race in one try */
 
-struct dotlock_private {
-	char name[64];
+struct dotlock_fresh {
 	int fd;
 	struct stat st;
 };
@@ -81,7 +105,12 @@ dotlock_init(struct dotlock *dot, int directory, const char *mailbox)
 	dot->directory = directory;
 	dot->mailbox = mailbox;
 	dot->known = -1;
-	if (text_print(dot->name, sizeof(dot->name), "%s.lock", mailbox) == -1)
+	if (text_print(dot->name, sizeof(dot->name), "%s.lock", mailbox) ==
+		-1 ||
+	    text_print(dot->fresh, sizeof(dot->fresh), ".pop3d-new-%s",
+		mailbox) == -1 ||
+	    text_print(dot->caught, sizeof(dot->caught), ".pop3d-old-%s",
+		mailbox) == -1)
 		return -1;
 	dotlock_self(&dot->self);
 	return 0;
@@ -95,66 +124,140 @@ dotlock_open(const struct dotlock *dot)
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 
+/* Is this file the one of the name? */
+static bool
+dotlock_named(
+    const struct dotlock *dot, const char *name, const struct stat *st)
+{
+	struct stat there;
+
+	return fstatat(dot->directory, name, &there, AT_SYMLINK_NOFOLLOW) ==
+	    0 &&
+	    there.st_dev == st->st_dev && there.st_ino == st->st_ino;
+}
+
+/* Refused: somebody has it.  Where there are no such locks, nobody. */
+static bool
+dotlock_kernel(int fd)
+{
+	return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
+/* EEXIST: he is too late whose lock it was, as are we. */
+static void
+dotlock_put_back(const struct dotlock *dot)
+{
+	(void)!linkat(
+	    dot->directory, dot->caught, dot->directory, dot->name, 0);
+	(void)unlinkat(dot->directory, dot->caught, 0);
+}
+
+/*
+ * NEW is there.  0: it is not any more; -1 with errno EAGAIN: it is somebody's,
+ * or it is none that we have left.
+ */
+static int
+dotlock_sweep(const struct dotlock *dot)
+{
+	int fd = openat(dot->directory, dot->fresh,
+	    O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	int result = -1;
+
+	if (fd == -1 && errno == ENOENT)
+		return 0;
+	if (fd != -1 && dotlock_kernel(fd) && fstat(fd, &st) == 0 &&
+	    S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink <= 2) {
+		result = 0;
+		if (dotlock_named(dot, dot->fresh, &st)) {
+			dotlock_put_back(dot);
+			result = unlinkat(dot->directory, dot->fresh, 0);
+		}
+	}
+	if (fd != -1)
+		close(fd);
+	errno = EAGAIN;
+	return result;
+}
+
 void
 dotlock_close_in(struct dotlock *dot)
 {
+	(void)!dotlock_sweep(dot);
 	dot->closed_in = true;
 	dot->known = dotlock_open(dot);
 }
 
+/* NEW, if nobody has it; -1 with errno, EEXIST: somebody has. */
 static int
-dotlock_private_name(char name[64])
+dotlock_fresh_open(const struct dotlock *dot, struct dotlock_fresh *file)
 {
-	uint64_t number;
-
-	platform_random(&number, sizeof(number));
-	return text_print(name, 64, ".pop3d-%ld-%016llx", (long)getpid(),
-	    (unsigned long long)number);
-}
-
-/* The file that is to become the lock. */
-static int
-dotlock_private_make(const struct dotlock *dot, struct dotlock_private *file)
-{
-	char content[DOTLOCK_CONTENT];
-	int number;
-
-	if (dotlock_private_name(file->name) == -1 ||
-	    text_print(content, sizeof(content), "%ld\n%s\n%s\n%s\n",
-		(long)getpid(), dot->self.host, dot->self.boot,
-		dot->self.space) == -1)
-		return -1;
-	file->fd = openat(dot->directory, file->name,
+	file->fd = openat(dot->directory, dot->fresh,
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (file->fd == -1)
 		return -1;
+	if (dotlock_kernel(file->fd) && fstat(file->fd, &file->st) == 0 &&
+	    dotlock_named(dot, dot->fresh, &file->st))
+		return 0;
+	/* Swept, as if we had been killed: not ours to unlink. */
+	close(file->fd);
+	errno = EEXIST;
+	return -1;
+}
+
+static int
+dotlock_fresh_write(const struct dotlock *dot, struct dotlock_fresh *file)
+{
+	char content[DOTLOCK_CONTENT];
+
 	/* Whoever finds it shall see whose it is. */
-	if (fchmod(file->fd, 0644) == 0 &&
-	    write_full(file->fd, content, strlen(content)) == 0 &&
-	    fstat(file->fd, &file->st) == 0)
+	return text_print(content, sizeof(content), "%ld\n%s\n%s\n%s\n",
+		   (long)getpid(), dot->self.host, dot->self.boot,
+		   dot->self.space) == -1 ||
+		fchmod(file->fd, 0644) == -1 ||
+		write_full(file->fd, content, strlen(content)) == -1 ||
+		fstat(file->fd, &file->st) == -1 ?
+	    -1 :
+	    0;
+}
+
+/* NEW is ours; -1 with errno as dotlock_take(). */
+static int
+dotlock_fresh_make(struct dotlock *dot, struct dotlock_fresh *file)
+{
+	int tries = 0, number;
+
+	while (dotlock_fresh_open(dot, file) == -1) {
+		if (errno != EEXIST)
+			return -1;
+		text_cut(dot->holder, sizeof(dot->holder),
+		    "the maker of %.100s", dot->fresh);
+		errno = EAGAIN;
+		if (dot->closed_in || ++tries == DOTLOCK_TRIES ||
+		    dotlock_sweep(dot) == -1)
+			return -1;
+	}
+	dot->holder[0] = '\0';
+	if (dotlock_fresh_write(dot, file) == 0)
 		return 0;
 	number = errno;
+	(void)unlinkat(dot->directory, dot->fresh, 0);
 	close(file->fd);
-	(void)unlinkat(dot->directory, file->name, 0);
 	errno = number;
 	return -1;
 }
 
-/*
- * Did link(2) make it?  Its answer may be lost on the way from a file server
- * and its repetition fail: the count of links cannot lie.
- */
+/* The answer of link(2) may be lost on the way from a file server. */
 static int
-dotlock_private_link(const struct dotlock *dot, struct dotlock_private *file)
+dotlock_fresh_link(const struct dotlock *dot, const struct dotlock_fresh *file)
 {
-	struct stat st;
-	int number;
+	int number = EEXIST;
 
-	if (linkat(dot->directory, file->name, dot->directory, dot->name, 0) ==
-	    0)
-		return 0;
-	number = errno;
-	if (fstat(file->fd, &st) == 0 && st.st_nlink == 2)
+	if (linkat(dot->directory, dot->fresh, dot->directory, dot->name, 0) ==
+		-1 &&
+	    errno != ENOENT)
+		number = errno;
+	if (dotlock_named(dot, dot->name, &file->st))
 		return 0;
 	errno = number;
 	return -1;
@@ -173,13 +276,12 @@ dotlock_same(const struct stat *a, const struct stat *b)
 }
 
 /*
- * Take this lock file away, whoever made it; -1 with errno ESTALE when it is
- * not there under the name.
+ * Take this lock file away, whoever made it; NEW is ours.  -1 with errno
+ * ESTALE when it is not there under the name.
  */
 static int
 dotlock_remove(const struct dotlock *dot, const struct stat *lock)
 {
-	char name[64];
 	struct stat st;
 
 	if (fstatat(dot->directory, dot->name, &st, AT_SYMLINK_NOFOLLOW) ==
@@ -188,19 +290,17 @@ dotlock_remove(const struct dotlock *dot, const struct stat *lock)
 		errno = ESTALE;
 		return -1;
 	}
-	if (dotlock_private_name(name) == -1 ||
-	    renameat(dot->directory, dot->name, dot->directory, name) == -1)
+	if (renameat(dot->directory, dot->name, dot->directory, dot->caught) ==
+	    -1)
 		return -1;
-	if (fstatat(dot->directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (fstatat(dot->directory, dot->caught, &st, AT_SYMLINK_NOFOLLOW) ==
+		0 &&
 	    !dotlock_same(&st, lock)) {
-		/* Somebody's fresh one.  EEXIST: he is too late, as are we. */
-		(void)!linkat(
-		    dot->directory, name, dot->directory, dot->name, 0);
-		(void)unlinkat(dot->directory, name, 0);
+		dotlock_put_back(dot);
 		errno = ESTALE;
 		return -1;
 	}
-	return unlinkat(dot->directory, name, 0);
+	return unlinkat(dot->directory, dot->caught, 0);
 }
 
 /* What a lock file says, as a string; "" when it cannot be known. */
@@ -294,14 +394,14 @@ dotlock_judge(struct dotlock *dot, time_t now)
 int
 dotlock_take(struct dotlock *dot)
 {
-	struct dotlock_private file;
+	struct dotlock_fresh file;
 	int result = -1, tries = 0, number;
 
 	dot->holder[0] = '\0';
-	if (dotlock_private_make(dot, &file) == -1)
+	if (dotlock_fresh_make(dot, &file) == -1)
 		return -1;
 	do {
-		result = dotlock_private_link(dot, &file);
+		result = dotlock_fresh_link(dot, &file);
 		if (result == 0)
 			break;
 		if (errno != EEXIST ||
@@ -310,7 +410,7 @@ dotlock_take(struct dotlock *dot)
 		errno = EAGAIN;
 	} while (++tries < DOTLOCK_TRIES);
 	number = errno;
-	(void)unlinkat(dot->directory, file.name, 0);
+	(void)unlinkat(dot->directory, dot->fresh, 0);
 	if (result == 0) {
 		dot->held = true;
 		dot->fd = file.fd;
@@ -346,7 +446,7 @@ dotlock_drop(struct dotlock *dot)
 		return;
 	dot->held = false;
 	/* When it is not ours any more, it is its new owner's. */
-	if (fstat(dot->fd, &st) == 0)
-		(void)!dotlock_remove(dot, &st);
+	if (fstat(dot->fd, &st) == 0 && dotlock_named(dot, dot->name, &st))
+		(void)unlinkat(dot->directory, dot->name, 0);
 	close(dot->fd);
 }

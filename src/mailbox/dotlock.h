@@ -22,9 +22,11 @@ struct dotlock_self {
 };
 
 struct dotlock {
-	int directory;           /* the folder; the caller's */
-	const char *mailbox;     /* its name in the folder; the caller's */
-	char name[DOTLOCK_NAME]; /* MAILBOX.lock */
+	int directory;             /* the folder; the caller's */
+	const char *mailbox;       /* its name in the folder; the caller's */
+	char name[DOTLOCK_NAME];   /* MAILBOX.lock */
+	char fresh[DOTLOCK_NAME];  /* what is to become it */
+	char caught[DOTLOCK_NAME]; /* one that is being removed */
 	struct dotlock_self self;
 	bool held;
 	int fd;       /* our lock file, while held: as long as it is
@@ -50,7 +52,8 @@ int dotlock_init(
 /*
  * For a process that will not be able to open files: hold the lock file that
  * is there now open, so that it can be judged by its content; one that comes
- * later is judged by its age alone.
+ * later is judged by its age alone.  What a killed process has left is removed
+ * here, and not later.
  */
 void dotlock_close_in(struct dotlock *dot);
 
@@ -58,7 +61,8 @@ void dotlock_close_in(struct dotlock *dot);
  * One try.  0: held.  -1 with errno EAGAIN: another holds it, see holder;
  * EACCES, EPERM: the folder does not let us; ENOSPC, EDQUOT, EROFS: no lock
  * can be made there by anybody; else what the system said.  After a failure
- * nothing of ours is in the folder.
+ * nothing of ours is in the folder; after a success neither is what a process
+ * that was killed in the middle of this has left.
  */
 int dotlock_take(struct dotlock *dot) MUST_CHECK;
 

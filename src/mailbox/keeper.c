@@ -34,6 +34,7 @@ static const struct filter_rule keeper_rules[] = {
 	{ __NR_pread64,           FILTER_ANY, 0, 0 },
 	{ __NR_close,             FILTER_ANY, 0, 0 },
 	{ __NR_fchmod,            FILTER_ANY, 0, 0 },
+	{ __NR_flock,             FILTER_ANY, 0, 0 },
 	{ __NR_fstat,             FILTER_ANY, 0, 0 },
 #ifdef __NR_newfstatat
 	{ __NR_newfstatat,        FILTER_ANY, 0, 0 },

@@ -2,6 +2,7 @@
  * interpose.c - see interpose.h.
  */
 
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <dlfcn.h>
@@ -293,6 +294,48 @@ unlinkat(int directory, const char *path, int flags)
 		op = fault_log(OP_UNLINK, -1);
 		(void)snprintf(op->name, sizeof(op->name), "%s", path);
 	}
+	fault_after(kind);
+	return result;
+}
+
+int
+linkat(int from, const char *old, int to, const char *new, int flags)
+{
+	NEXT(linkat);
+	enum fault_kind kind = fault_hit("linkat");
+	int result;
+
+	if (kind == FAULT_ERROR)
+		return -1;
+	result = next(from, old, to, new, flags);
+	fault_after(kind);
+	return result;
+}
+
+int
+flock(int fd, int operation)
+{
+	NEXT(flock);
+	enum fault_kind kind = fault_hit("flock");
+	int result;
+
+	if (kind == FAULT_ERROR)
+		return -1;
+	result = next(fd, operation);
+	fault_after(kind);
+	return result;
+}
+
+int
+fchmod(int fd, mode_t mode)
+{
+	NEXT(fchmod);
+	enum fault_kind kind = fault_hit("fchmod");
+	int result;
+
+	if (kind == FAULT_ERROR)
+		return -1;
+	result = next(fd, mode);
 	fault_after(kind);
 	return result;
 }

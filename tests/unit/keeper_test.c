@@ -112,6 +112,33 @@ test_dead(const char *folder, uid_t uid, gid_t gid)
 	ok(keeper_end(&one) == 0, "and ends well");
 }
 
+/* What one that was killed while it took the lock has left. */
+static void
+test_left(const char *folder, uid_t uid, gid_t gid)
+{
+	struct record record;
+	struct keeper one;
+	char left[600];
+
+	(void)snprintf(left, sizeof(left), "%s/.pop3d-new-box", folder);
+	world_put(left, "", O_EXCL);
+	if (chown(left, uid, gid) == -1)
+		exit(98);
+	keeper_start(&one, folder, uid, gid);
+	ok(keeper_ask(&one, CH_TAKE, &record) == CODE_OK && !world_there(left),
+	    "what a killed keeper left is removed by the next");
+	(void)keeper_ask(&one, CH_DROP, &record);
+	world_put(left, "", O_EXCL);
+	ok(keeper_ask(&one, CH_TAKE, &record) == CODE_IN_USE &&
+		strstr(record.u.result.text, ".pop3d-new-box") != NULL,
+	    "what came since it closed itself in is another's: %s",
+	    record.u.result.text);
+	(void)unlink(left);
+	ok(keeper_ask(&one, CH_TAKE, &record) == CODE_OK &&
+		keeper_end(&one) == 0,
+	    "as long as it is there");
+}
+
 /* With the locks' interface on top. */
 static void
 test_lock(const char *folder, uid_t uid, gid_t gid)
@@ -196,6 +223,7 @@ test_spool(void)
 	(void)chmod("spool", 02775);
 	test_requests("spool", uid, mail);
 	test_dead("spool", uid, mail);
+	test_left("spool", uid, mail);
 	keeper_start(&keeper, "spool", uid, uid);
 	ok(keeper_ask(&keeper, CH_TAKE, &record) == CODE_REFUSED,
 	    "without the group it is refused");
@@ -221,6 +249,7 @@ main(void)
 	}
 	test_requests(world, uid, gid);
 	test_dead(world, uid, gid);
+	test_left(world, uid, gid);
 	test_lock(world, uid, gid);
 	test_spool();
 	world_end();
