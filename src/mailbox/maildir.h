@@ -22,6 +22,7 @@ struct maildir {
 	int64_t begin; /* s: the file server's clock, once locked */
 	struct view_parts view;
 	bool scanned;     /* it is new, and worth keeping */
+	bool partial;     /* files were left out, perhaps for this time only */
 	struct kept kept; /* of an earlier session; fd -1: none, or one of
 			   * view's */
 	struct view_stamp stamps[MAILDIR_FOLDERS]; /* of the scan */

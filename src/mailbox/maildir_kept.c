@@ -45,6 +45,10 @@ maildir_view_load(const struct maildir *md, struct view *view)
 	return NULL;
 }
 
+/*
+ * A file that could not be read may be readable the next time, and no time of
+ * a folder tells: then the next session has to look at both.
+ */
 int
 maildir_kept_write(const struct maildir *md)
 {
@@ -53,7 +57,8 @@ maildir_kept_write(const struct maildir *md)
 
 	for (i = 0; i < MAILDIR_FOLDERS; i++) {
 		kept.stamps[i] = md->stamps[i];
-		if (md->stamps[i].mtime_s < md->begin - KEPT_SETTLED &&
+		if (!md->partial &&
+		    md->stamps[i].mtime_s < md->begin - KEPT_SETTLED &&
 		    md->stamps[i].ctime_s < md->begin - KEPT_SETTLED)
 			kept.settled |= 1U << i;
 	}

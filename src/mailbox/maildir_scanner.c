@@ -217,7 +217,8 @@ maildir_scanner(struct maildir *md, const bool same[MAILDIR_FOLDERS],
 		close(job.out);
 		return scanner_failed(md, number, status, error);
 	}
-	if (result.scan.odd > 0)
+	md->partial = result.scan.odd > 0;
+	if (md->partial)
 		mailbox_warn(error,
 		    "%s: %u files that are no messages, or cannot "
 		    "be read",

@@ -160,6 +160,27 @@ test_delivered_update(void)
 	ok(maildir_is("2.b:2, 13;3.c 15 new;"), "these two");
 }
 
+/* A file that cannot be taken for a message now, or can again. */
+static void
+file_spoil(const char *path, bool spoil)
+{
+	/* Root may read everything, but takes nobody else's for his. */
+	if (geteuid() == 0 ? chown(path, spoil ? 1 : 0, (gid_t)-1) == -1 :
+			     chmod(path, spoil ? 0 : 0600) == -1)
+		exit(96);
+}
+
+static void
+test_partial(void)
+{
+	maildir_three();
+	file_spoil("box/cur/2.b:2,", true);
+	kept_settle();
+	ok(maildir_is("1.a:2,S 13;3.c 15 new;"), "a file cannot be read");
+	file_spoil("box/cur/2.b:2,", false);
+	ok(maildir_is(THREE), "when it can be it is shown");
+}
+
 /* A copy of the kept view with one octet changed; how many it has. */
 static long
 kept_break(const char *good, long length, long at)
@@ -231,6 +252,7 @@ main(void)
 	world_begin(true);
 	world_session();
 	test_used();
+	test_partial();
 	test_delivered();
 	test_delivered_update();
 	test_broken();
