@@ -121,7 +121,7 @@ scan_read(struct scan *scan, int fd, struct view_message *m)
 	return -1;
 }
 
-/* Look at one file: 0; 1 when it has moved; -1 when it is no message. */
+/* Look at one file: 0; 1 when it has moved; -1, it is no message, or errno. */
 static int
 scan_file(
     struct scan *scan, const struct maildir_entry *e, struct view_message *m)
@@ -145,23 +145,31 @@ scan_file(
 	return result;
 }
 
-static void
+/*
+ * An error of the file's own costs that message.  What the whole system is
+ * short of would cost all of them: -1 with errno.
+ */
+static int
 scan_one(struct scan *scan, uint32_t i)
 {
 	scan->read++;
+	errno = 0;
 	switch (scan_file(scan, &scan->list.entries[i], &scan->messages[i])) {
 	case 0:
-		return;
+		return 0;
 	case 1:
 		scan->moved++;
 		break;
 	default:
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+			return -1;
 		scan->odd++;
 	}
 	scan->messages[i].envelope = SCAN_NO_MESSAGE;
+	return 0;
 }
 
-/* In the order of the disk; -1 with errno ENOMEM. */
+/* In the order of the disk; -1 with errno. */
 static int
 scan_files(struct scan *scan)
 {
@@ -172,7 +180,8 @@ scan_files(struct scan *scan)
 	if (maildir_sort_keys(scan->unknown, scan->unknown_count) == -1)
 		return -1;
 	for (i = 0; i < scan->unknown_count; i++)
-		scan_one(scan, scan->unknown[i].index);
+		if (scan_one(scan, scan->unknown[i].index) == -1)
+			return -1;
 	return 0;
 }
 
