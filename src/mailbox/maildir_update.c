@@ -198,6 +198,18 @@ update_rename(int from, const char *old, int to, const char *name)
 	return update_rename_portably(from, old, to, name);
 }
 
+/* Interrupted is not failed; what failed is never tried again. */
+static int
+folder_sync(int folder)
+{
+	int result;
+
+	do
+		result = fsync(folder);
+	while (result == -1 && errno == EINTR);
+	return result;
+}
+
 /* cur/, made where it is missing; -1 with errno. */
 static int
 update_cur(struct maildir *md)
@@ -207,7 +219,9 @@ update_cur(struct maildir *md)
 	if (mkdirat(md->root, "cur", 0700) == -1 && errno != EEXIST)
 		return -1;
 	md->folder[MAILDIR_CUR] = openat(md->root, "cur", MAILDIR_FOLDER_FLAGS);
-	return md->folder[MAILDIR_CUR] == -1 || fsync(md->root) == -1 ? -1 : 0;
+	return md->folder[MAILDIR_CUR] == -1 || folder_sync(md->root) == -1 ?
+	    -1 :
+	    0;
 }
 
 /* A fetched message to cur/ with its flags; -1 with errno. */
@@ -264,7 +278,7 @@ update_sync(const struct update *u)
 	int i;
 
 	for (i = 0; i < MAILDIR_FOLDERS; i++)
-		if (u->changed[i] && fsync(u->md->folder[i]) == -1)
+		if (u->changed[i] && folder_sync(u->md->folder[i]) == -1)
 			return -1;
 	return 0;
 }
