@@ -264,6 +264,12 @@ ask_update(struct session *s)
 
 	for (first = 0; first < s->messages; first += 8 * CHANNEL_SET)
 		marks_tell(s, first);
+	/* The back has not heard of them all: it must not begin. */
+	if (s->state == OVER) {
+		output_line(s,
+		    "-ERR [SYS/TEMP] nothing was removed: the session broke");
+		return;
+	}
 	memset(&s->record.u.update, 0, sizeof(s->record.u.update));
 	if (!ask(s, CH_UPDATE, NULL, NULL)) {
 		output_line(s,
