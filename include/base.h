@@ -75,6 +75,12 @@ int
 pwrite_full(int fd, const void *src, size_t length, uint64_t offset) MUST_CHECK;
 
 /*
+ * To the disk: that a folder which was just made is in the one above it.  What
+ * is synced in it later is lost with the power otherwise.  -1 with errno.
+ */
+int folder_entry_sync(int folder) MUST_CHECK;
+
+/*
  * A small file whole, NUL-terminated, in memory that the caller frees; its
  * length in *length.  NULL with errno; EFBIG when it is longer than most.
  */

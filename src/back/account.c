@@ -42,6 +42,24 @@ folder_check(int fd, uid_t owner)
 	return 0;
 }
 
+/* Anew, its name on the disk; what stands there already is no error. */
+static int
+state_directory_make(const struct config *config)
+{
+	int fd, result, error;
+
+	if (mkdir(config->state_directory, 0700) == -1)
+		return errno == EEXIST ? 0 : -1;
+	fd = open(config->state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	result = fchmod(fd, 0711) == -1 ? -1 : folder_entry_sync(fd);
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return result;
+}
+
 int
 cage_prepare(const struct config *config, char *dst, size_t size)
 {
@@ -51,8 +69,7 @@ cage_prepare(const struct config *config, char *dst, size_t size)
 		return -1;
 	fd = open(dst, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1 && errno == ENOENT) {
-		if (mkdir(config->state_directory, 0700) == 0 &&
-		    chmod(config->state_directory, 0711) == -1)
+		if (state_directory_make(config) == -1)
 			return -1;
 		if (mkdir(dst, 0500) == 0 && chmod(dst, 0555) == -1)
 			return -1;
@@ -78,10 +95,7 @@ state_directory_open(const struct config *config, int flags)
 	struct stat st;
 
 	if (fd == -1 && errno == ENOENT) {
-		if (mkdir(config->state_directory, 0700) == 0) {
-			if (chmod(config->state_directory, 0711) == -1)
-				return -1;
-		} else if (errno != EEXIST)
+		if (state_directory_make(config) == -1)
 			return -1;
 		fd = open(config->state_directory, flags);
 	}
@@ -92,6 +106,29 @@ state_directory_open(const struct config *config, int flags)
 		return fd;
 	(void)close(fd);
 	errno = EPERM;
+	return -1;
+}
+
+/*
+ * The user's folder, which is not there.  -1 with errno, and absent when there
+ * is none now, and so no journal in it.
+ */
+static int
+state_folder_make(int directory, const char *name, int flags, bool *absent)
+{
+	int fd, error;
+	bool made = mkdirat(directory, name, 0700) == 0;
+
+	*absent = !made && errno != EEXIST;
+	if (*absent)
+		return -1;
+	fd = openat(directory, name, flags);
+	if (!made || fd == -1 || folder_entry_sync(fd) == 0)
+		return fd;
+	error = errno;
+	(void)close(fd);
+	*absent = unlinkat(directory, name, AT_REMOVEDIR) == 0;
+	errno = error;
 	return -1;
 }
 
@@ -127,12 +164,8 @@ state_folder_open(
 		return -1;
 	}
 	fd = openat(directory, name, flags);
-	if (fd == -1 && errno == ENOENT) {
-		*absent =
-		    mkdirat(directory, name, 0700) == -1 && errno != EEXIST;
-		if (!*absent)
-			fd = openat(directory, name, flags);
-	}
+	if (fd == -1 && errno == ENOENT)
+		fd = state_folder_make(directory, name, flags, absent);
 	error = errno;
 	(void)close(directory);
 	errno = error;

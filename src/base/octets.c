@@ -130,6 +130,31 @@ pwrite_full(int fd, const void *src, size_t length, uint64_t offset)
 	return 0;
 }
 
+int
+folder_entry_sync(int folder)
+{
+	int above, result, error;
+
+	above = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (above == -1) {
+		if (errno != EACCES)
+			return -1;
+		/* It may be entered, not read; it happens once a folder. */
+		sync();
+		return 0;
+	}
+	do
+		result = fsync(above);
+	while (result == -1 && errno == EINTR);
+	/* Some file systems cannot sync a folder: no more to be had. */
+	if (result == -1 && errno == EINVAL)
+		result = 0;
+	error = errno;
+	(void)close(above);
+	errno = error;
+	return result;
+}
+
 char *
 file_read(const char *path, size_t most, size_t *length)
 {

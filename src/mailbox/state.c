@@ -193,12 +193,19 @@ state_place_beside(
     struct state *state, int directory, bool make, const struct path *path)
 {
 	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(directory, STATE_FOLDER, flags);
+	int fd = openat(directory, STATE_FOLDER, flags), error;
 
 	if (fd == -1 && errno == ENOENT && make) {
 		if (mkdirat(directory, STATE_FOLDER, 0700) == -1)
 			return -1;
 		fd = openat(directory, STATE_FOLDER, flags);
+		if (fd != -1 && folder_entry_sync(fd) == -1) {
+			error = errno;
+			close(fd);
+			(void)unlinkat(directory, STATE_FOLDER, AT_REMOVEDIR);
+			errno = error;
+			return -1;
+		}
 	}
 	return fd == -1 ? -1 : state_place_add(state, fd, path->name);
 }
