@@ -115,7 +115,7 @@ install: all
 	$(INSTALL) -m 644 README LICENSE $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -m 644 etc/* $(DESTDIR)$(DOCDIR)/examples
 
-# Every fault at every point, and that planted ones are found: 20 minutes.
+# Every fault at every point, and that planted ones are found: an hour.
 faults: all need-test
 	$(Q)FAULTS=full prove tests/faults/*.t
 
