@@ -148,9 +148,10 @@ sub plant {
     my $text = <$in>;
     unshift @more, $what, $instead;
     while (my ($old, $new) = splice @more, 0, 2) {
-        my $end = $old =~ s/\$\z//;
-        my $found = $end ? $text =~ s/\Q$old\E\z/$new/
-                         : $text =~ s/\Q$old\E/$new/;
+        my $end = $old =~ s/\$\z// ? '\s*\z' : '';
+        # Lines may have been broken elsewhere since.
+        my $pattern = join '\s+', map { quotemeta } split /\s+/, $old;
+        my $found = $text =~ s/$pattern$end/$new/;
         return diag("$name: not in $file any more: $old") if !$found;
     }
     open my $out, '>', "$copy/$file" or return;

@@ -292,8 +292,8 @@ my @plants = (
             . "\t\t\tcontinue;\n\t\tif (n == -1)\n\t\t\treturn -1;\n"
             . "\t\tput = length;", 'mbox, some' ],
     [ 'an update without its marks', 'front/ask.c',
-        "if (s->state == OVER) {\n\t\toutput_line(s, \"-ERR [SYS/TEMP] nothing",
-        "if (s->deaf) {\n\t\toutput_line(s, \"-ERR [SYS/TEMP] nothing",
+        "if (s->state == OVER) { output_line(s, \"-ERR [SYS/TEMP] nothing",
+        "if (s->deaf) { output_line(s, \"-ERR [SYS/TEMP] nothing",
         'Maildir, some' ],
     [ 'a view without an unreadable message is believed',
         'mailbox/maildir_kept.c', 'if (md->partial)', 'if (md->root == -2)',
@@ -313,7 +313,9 @@ sub planted {
     my $text = <$in>;
     unshift @more, $what, $instead;
     while (my ($old, $new) = splice @more, 0, 2) {
-        $text =~ s/\Q$old\E/$new/
+        # Lines may have been broken elsewhere since.
+        my $pattern = join '\s+', map { quotemeta } split /\s+/, $old;
+        $text =~ s/$pattern/$new/
             or return diag("$name: not in $file any more: $old");
     }
     open my $out, '>', "$copy/src/$file" or return;

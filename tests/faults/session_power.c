@@ -68,9 +68,10 @@ power_on(struct suite *suite, const struct tree *disk, int may_be, size_t end,
 	world->count = count;
 }
 
-/* Every disk of the session that is in the log. */
+/* Every disk of the session that is in the log; once it said +OK, said. */
 static void
-power_log(struct suite *suite, int may_be, size_t stride, const char *what)
+power_log(
+    struct suite *suite, int may_be, int said, size_t stride, const char *what)
 {
 	static struct tree disk;
 	struct world *world = suite->world;
@@ -85,9 +86,8 @@ power_log(struct suite *suite, int may_be, size_t stride, const char *what)
 			    m < DISK_WILD ? (enum disk_mode)m : DISK_WILD;
 
 			disk_after(world, end, mode, &disk);
-			power_on(suite, &disk,
-			    disk_told(end) ? IS_AFTER : may_be, end, mode,
-			    what);
+			power_on(suite, &disk, disk_told(end) ? said : may_be,
+			    end, mode, what);
 		}
 	}
 }
@@ -100,13 +100,18 @@ power_again(struct suite *suite)
 	unsigned step = suite->full ? (major ? 1 : 7) : major ? 37 : 101;
 	unsigned first = again_count;
 	struct told told;
+	const char *why;
+	int is;
 
 	for (unsigned i = dice(step); i < first; i += step) {
 		world_restore(suite->world, &again[i].left);
 		world_settle(suite->world);
 		world_look(suite->world, &none, true, &told);
 		suite->runs++;
-		power_log(suite, again[i].may_be, suite->full ? 1 : 9, "again");
+		/* What it has shown to a client stays. */
+		is = world_is(suite->world, &why);
+		power_log(suite, again[i].may_be, again[i].may_be & is,
+		    suite->full ? 1 : 9, "again");
 	}
 	for (unsigned i = 0; i < again_count; i++)
 		tree_free(&again[i].left.tree);
@@ -133,8 +138,8 @@ power_unsynced(struct suite *suite)
 		/* These words hold while there is power. */
 		if (told.quit == REPLY_LATER || told.quit == REPLY_UNSYNCED)
 			may_be |= IS_BEFORE;
-		power_log(suite, may_be | IS_PARTLY, suite->full ? 3 : 13,
-		    "after a sync that failed");
+		power_log(suite, may_be | IS_PARTLY, IS_AFTER,
+		    suite->full ? 3 : 13, "after a sync that failed");
 	}
 }
 
@@ -149,7 +154,8 @@ power_run(struct suite *suite)
 	world_reset(suite->world);
 	world_session(suite->world, NULL, NULL, true, &told);
 	suite->runs++;
-	power_log(suite, any, suite->full || major ? 1 : 3, "in the session");
+	power_log(suite, any, IS_AFTER, suite->full || major ? 1 : 3,
+	    "in the session");
 	if (suite->full || major)
 		power_unsynced(suite);
 	power_again(suite);
