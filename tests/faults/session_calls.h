@@ -44,6 +44,7 @@
 	C(fstatat,      "newfstatat", DISK, EIO, EACCES, ENOMEM) \
 	C(stat,         "newfstatat stat", DISK, EIO, EACCES, ENOMEM) \
 	C(lstat,        "newfstatat lstat", DISK, EIO, EACCES, ENOMEM) \
+	C(fstatfs,     "fstatfs",  DISK, EIO, ENOMEM) \
 	C(lock,         "fcntl",    DISK, EAGAIN, ENOLCK, EIO) \
 	C(duplicate,    "fcntl",    FD, EMFILE) \
 	C(seal,         "fcntl",    0, EBUSY, EPERM) \

@@ -270,7 +270,8 @@ octets_truncate(const struct session_op *op, struct object *o, bool there,
 		o->cut = UNCUT;
 		return;
 	}
-	o->cut = op->offset;
+	if (op->offset < o->size)
+		o->cut = op->offset;
 	if ((mode != DISK_ZEROED && mode != DISK_WILD) || op->offset >= o->size)
 		return;
 	end = (op->offset + block - 1) / block * block;

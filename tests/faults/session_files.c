@@ -64,6 +64,13 @@ openat(int folder, const char *path, int flags, ...)
 	return opened(folder, path, flags, mode, true);
 }
 
+/* The compiler's open() where it sees the flags. */
+int
+__open_2(const char *path, int flags)
+{
+	return opened(AT_FDCWD, path, flags, 0, false);
+}
+
 ssize_t
 read(int fd, void *p, size_t length)
 {
@@ -152,6 +159,18 @@ ftruncate(int fd, off_t size)
 	return hit_end(&hit) ? -1 : result;
 }
 
+/* A file that has become longer by what was allocated. */
+static void
+log_longer(int fd, off_t end)
+{
+	struct stat st;
+	int error = errno;
+
+	if (!session_closed_in && next.fstat(fd, &st) == 0 && st.st_size == end)
+		log_truncate(fd, (uint64_t)end);
+	errno = error;
+}
+
 int
 posix_fallocate(int fd, off_t offset, off_t length)
 {
@@ -161,6 +180,8 @@ posix_fallocate(int fd, off_t offset, off_t length)
 	if (hit_begin(&hit, CALL_posix_fallocate))
 		return errno;
 	result = next.posix_fallocate(fd, offset, length);
+	if (result == 0)
+		log_longer(fd, offset + length);
 	return hit_end(&hit) ? errno : result;
 }
 
@@ -173,6 +194,8 @@ fallocate(int fd, int mode, off_t offset, off_t length)
 	if (hit_begin(&hit, CALL_fallocate))
 		return -1;
 	result = next.fallocate(fd, mode, offset, length);
+	if (result == 0)
+		log_longer(fd, offset + length);
 	return hit_end(&hit) ? -1 : result;
 }
 

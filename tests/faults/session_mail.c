@@ -76,7 +76,7 @@ wire_digest(const struct world *world, const char *text, size_t length)
 	uint64_t sum = 0;
 
 	if (world->scenario->driver == MBOX) {
-		line = memchr(text, '\n', length) + 1;
+		line = (const char *)memchr(text, '\n', length) + 1;
 		end--;
 	}
 	for (; line < end; line = next + 1) {

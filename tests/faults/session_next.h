@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/utsname.h>
 
 #include <dirent.h>
@@ -31,7 +32,7 @@
 #define NEXT_CALLS(C) \
 	C(open) C(openat) C(read) C(pread) C(write) C(pwrite) C(ftruncate) \
 	C(posix_fallocate) C(fallocate) C(fsync) C(fdatasync) C(close) \
-	C(fstat) C(fstatat) C(stat) C(lstat) C(fcntl) C(flock) C(unlink) \
+	C(fstat) C(fstatfs) C(fstatat) C(stat) C(lstat) C(fcntl) C(flock) C(unlink) \
 	C(unlinkat) C(renameat) C(renameat2) C(rename) C(linkat) C(mkdirat) \
 	C(mkdir) C(chmod) C(fchmod) C(fchown) C(access) C(faccessat) \
 	C(utimensat) C(readlink) C(getcwd) C(fopen) C(fclose) C(fdopendir) \
@@ -58,6 +59,7 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *p, size_t size);
 
 /* What the compiler makes of some calls where it can see sizes. */
+int __open_2(const char *path, int flags);
 int __poll_chk(struct pollfd *fds, nfds_t count, int time, size_t size);
 void __syslog_chk(int priority, int flag, const char *format, ...);
 

@@ -172,6 +172,7 @@ CALL_STAT(stat, (const char *path, struct stat *st), (path, st))
 CALL_STAT(lstat, (const char *path, struct stat *st), (path, st))
 CALL_STAT(fstatat, (int fd, const char *path, struct stat *st, int flags),
     (fd, path, st, flags))
+CALL(int, -1, fstatfs, (int fd, struct statfs *to), (fd, to))
 CALL(int, -1, close, (int fd), (fd))
 CALL(int, -1, flock, (int fd, int what), (fd, what))
 CALL(int, -1, unlink, (const char *path), (path))
