@@ -61,6 +61,9 @@ int text_print(char *dst, size_t size, const char *format, ...)
 /* As text_print() for a line that people read: cut where it does not fit. */
 void text_cut(char *dst, size_t size, const char *format, ...) FORMAT(3, 4);
 
+/* Equal?  For secrets: the time does not depend on where they differ. */
+bool octets_equal(const void *a, const void *b, size_t length) MUST_CHECK;
+
 /*
  * Read exactly, or up to the end of the file: the octets got, fewer than
  * length only at the end; -1 with errno.  EINTR is tried again.

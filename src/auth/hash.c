@@ -68,17 +68,10 @@ hash_trouble(const char *hash)
 static bool
 hash_equal(const char *hash, const char *worked)
 {
-	size_t i, length;
-	unsigned differ;
+	size_t length;
 
 	length = strlen(worked);
-	if (strlen(hash) != length)
-		return false;
-	differ = 0;
-	for (i = 0; i < length; i++)
-		differ |=
-		    (unsigned)(unsigned char)hash[i] ^ (unsigned char)worked[i];
-	return differ == 0;
+	return strlen(hash) == length && octets_equal(hash, worked, length);
 }
 
 int

@@ -56,6 +56,18 @@ text_cut(char *dst, size_t size, const char *format, ...)
 	va_end(ap);
 }
 
+bool
+octets_equal(const void *a, const void *b, size_t length)
+{
+	const volatile unsigned char *x = a, *y = b;
+	unsigned differ = 0;
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		differ |= (unsigned)(x[i] ^ y[i]);
+	return differ == 0;
+}
+
 ssize_t
 read_full(int fd, void *dst, size_t length)
 {
