@@ -89,6 +89,20 @@ int folder_entry_sync(int folder) MUST_CHECK;
  */
 char *file_read(const char *path, size_t most, size_t *length) MUST_CHECK;
 
+/* base64 (base64.c; RFC 4648, 4) */
+
+/* As text, and a NUL; -1 with errno ENAMETOOLONG when it does not fit. */
+int base64_encode(
+    char *dst, size_t size, const void *octets, size_t length) MUST_CHECK;
+
+/*
+ * The octets of exactly length octets of text, their number in *got.  -1 with
+ * errno: EINVAL for anything that base64_encode() would not have made,
+ * ENAMETOOLONG when they do not fit; some may have been written then.
+ */
+int base64_decode(void *octets, size_t size, const char *text, size_t length,
+    size_t *got) MUST_CHECK;
+
 /* Logging (log.c) */
 
 /*
