@@ -34,16 +34,26 @@ Q =
 SAY = @:
 endif
 
-ROOMS = base channel wire crypto front back auth mailbox journal listener
-ROOM_SRC = $(sort $(foreach r,$(ROOMS),$(wildcard src/$r/*.c)))
+ROOMS = base channel wire crypto front back auth mailauth mailbox journal \
+	listener
+# What only the tool mailauth has is no part of pop3d.
+TOOL_SRC = src/mailauth/main.c $(wildcard src/mailauth/tool_*.c)
+TOOL_OBJ = $(TOOL_SRC:src/%.c=$(BUILD)/obj/%.o)
+ROOM_SRC = $(filter-out $(TOOL_SRC),$(sort $(foreach r,$(ROOMS),\
+	$(wildcard src/$r/*.c))))
 ROOM_OBJ = $(ROOM_SRC:src/%.c=$(BUILD)/obj/%.o)
 MODULES = $(BUILD)/pop3d-crypto.so $(BUILD)/pop3d-crypt.so
 crypto_LIBS = -lcrypto
 crypt_LIBS = -lcrypt
 
-all: $(BUILD)/pop3d $(MODULES)
+all: $(BUILD)/pop3d $(BUILD)/mailauth $(MODULES)
 
 $(BUILD)/pop3d: $(BUILD)/obj/main.o $(ROOM_OBJ)
+	$(SAY) "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $^
+
+$(BUILD)/mailauth: $(TOOL_OBJ) $(BUILD)/obj/auth/hash.o \
+    $(filter $(foreach r,base crypto mailauth,$(BUILD)/obj/$r/%),$(ROOM_OBJ))
 	$(SAY) "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $^
 
@@ -64,7 +74,7 @@ $(BUILD)/pop3d-%.so: src/modules/%.c
 SAN ?= -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_SRC = $(sort $(wildcard tests/unit/*_test.c))
 UNIT = $(UNIT_SRC:tests/unit/%.c=build/unit/%)
-ASAN_OBJ = $(ROOM_SRC:src/%.c=build/asan/%.o)
+ASAN_OBJ = $(ROOM_SRC:src/%.c=build/asan/%.o) build/asan/mailauth/tool_update.o
 
 build/asan/%.o: src/%.c
 	@mkdir -p $(@D)
@@ -108,7 +118,7 @@ install: all
 	    $(DESTDIR)$(DOCDIR)/examples
 	$(INSTALL) -d -m 711 $(DESTDIR)$(STATEDIR)
 	$(INSTALL) -d -m 555 $(DESTDIR)$(STATEDIR)/empty
-	$(INSTALL) -m 755 $(BUILD)/pop3d $(DESTDIR)$(SBINDIR)
+	$(INSTALL) -m 755 $(BUILD)/pop3d $(BUILD)/mailauth $(DESTDIR)$(SBINDIR)
 	$(INSTALL) -m 644 $(MODULES) $(DESTDIR)$(LIBDIR)
 	$(INSTALL) -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 man/*.8 $(DESTDIR)$(MANDIR)/man8
@@ -121,7 +131,7 @@ faults: all need-test
 
 # What install made; never the state-directory, which may hold journals.
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/pop3d \
+	rm -f $(DESTDIR)$(SBINDIR)/pop3d $(DESTDIR)$(SBINDIR)/mailauth \
 	    $(MODULES:$(BUILD)/%=$(DESTDIR)$(LIBDIR)/%) \
 	    $(patsubst man/%.5,$(DESTDIR)$(MANDIR)/man5/%.5,$(wildcard man/*.5)) \
 	    $(patsubst man/%.8,$(DESTDIR)$(MANDIR)/man8/%.8,$(wildcard man/*.8))

@@ -130,7 +130,9 @@ void log_name(char *dst, size_t size, const char *name);
 
 enum plaintext { PLAINTEXT_LOCAL, PLAINTEXT_ALWAYS, PLAINTEXT_NEVER };
 
-enum auth_kind { AUTH_UNIX, AUTH_PASSWD_FILE, AUTH_KINDS };
+enum auth_kind { AUTH_UNIX, AUTH_MAILAUTH, AUTH_PASSWD_FILE, AUTH_KINDS };
+
+#define CONFIG_FILE "/etc/pop3d/pop3d.conf" /* without -C */
 
 #define LOCK_FCNTL 1U
 #define LOCK_DOTLOCK 2U
@@ -146,7 +148,8 @@ struct config {
 	char *mailbox; /* mbox:PATH, %u %n %d %h ~/ not yet expanded */
 	enum auth_kind auth[AUTH_KINDS]; /* in order */
 	size_t auth_count;
-	char *passwd_file; /* absolute, or "" */
+	char *passwd_file;   /* absolute, or "" */
+	char *mailauth_file; /* absolute */
 	enum plaintext plaintext;
 	uint64_t minimum_uid; /* at least 1 */
 	char *front_user;     /* "" = pop3d, else nobody */

@@ -17,7 +17,6 @@
 #include "back.h"
 #include "listener.h"
 
-#define CONFIG_FILE "/etc/pop3d/pop3d.conf"
 #define ASSIGNMENTS_MAX 64 /* -o and the options that are short for one */
 
 #define OPTION_RECOVER 256 /* --recover, which has no letter */

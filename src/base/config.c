@@ -45,6 +45,8 @@ static const struct setting settings[] = {
 	{ "mailbox", TYPE_MAILBOX, "mbox:/var/mail/%u", 0, 0, AT(mailbox) },
 	{ "auth", TYPE_AUTH, "unix", 0, 0, AT(auth) },
 	{ "passwd-file", TYPE_PATH, "", 0, 0, AT(passwd_file) },
+	{ "mailauth-file", TYPE_PATH, "/etc/pop3d/mailauth", 1, 1,
+	    AT(mailauth_file) },
 	{ "plaintext", TYPE_PLAINTEXT, "local", 0, 0, AT(plaintext) },
 	{ "minimum-uid", TYPE_NUMBER, "1", 1, UINT32_MAX - 1, AT(minimum_uid) },
 	{ "front-user", TYPE_TEXT, "", 0, 0, AT(front_user) },
@@ -87,7 +89,8 @@ static const struct { const char *name; unsigned value; } lock_names[] = {
 };
 
 static const char *const auth_names[AUTH_KINDS] = {
-	[AUTH_UNIX] = "unix", [AUTH_PASSWD_FILE] = "passwd-file",
+	[AUTH_UNIX] = "unix", [AUTH_MAILAUTH] = "mailauth",
+	[AUTH_PASSWD_FILE] = "passwd-file",
 };
 
 static const char *const plaintext_names[] = {
@@ -285,7 +288,7 @@ setting_wants(enum setting_type type)
 	case TYPE_BOOL:
 		return "yes or no";
 	case TYPE_AUTH:
-		return "a list of methods: unix passwd-file";
+		return "a list of methods: unix mailauth passwd-file";
 	case TYPE_LOCKS:
 		return "a list of locks: fcntl dotlock flock";
 	case TYPE_PLAINTEXT:
