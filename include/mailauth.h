@@ -31,6 +31,7 @@ struct mailauth_entry {
 	struct mailauth_keys keys[MAILAUTH_HASHES];
 	char secret[CHANNEL_SECRET]; /* for APOP and CRAM-MD5; "": none */
 	char hash[384];              /* imported crypt(5) hash; "": none */
+	enum mailauth_hash password; /* whose keys a password is tried on */
 };
 
 /*
@@ -60,8 +61,8 @@ int mailauth_pretend(const char *file, const char *name,
     struct mailauth_entry *entry) MUST_CHECK;
 
 /*
- * Is secret the one that the entry's keys were made of?  The SHA-256 ones
- * where there are such.  1, 0, or -1 with errno: ENOENT without the module of
+ * Is secret the one that the entry's keys were made of?  The SHA-256 ones are
+ * looked at, and those of SHA-1 where an import brought no others.  1, 0, or -1 with errno: ENOENT without the module of
  * OpenSSL, EINVAL for an entry without keys, EIO when the library fails.
  */
 int mailauth_verify(

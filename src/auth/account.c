@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "method.h"
@@ -137,4 +138,71 @@ lookup_uid(uid_t uid, struct passwd *pw, char buffer[LOOKUP_SIZE])
 	found = NULL;
 	error = getpwuid_r(uid, pw, buffer, LOOKUP_SIZE, &found);
 	return lookup_result(error, found);
+}
+
+#define SHADOW_LINE 4096 /* octets of one entry */
+
+/*
+ * The password that shadow has, or its lack, says nothing here: who has one in
+ * mailauth often has no other.  1: the account may be used, 0: it is over;
+ * -1 with errno when root cannot tell.  Nobody else can read shadow.
+ */
+static int
+account_in_time(const char *name)
+{
+	struct spwd sp, *found = NULL;
+	char line[SHADOW_LINE];
+	int error, in_time = 1;
+
+	error = getspnam_r(name, &sp, line, sizeof(line), &found);
+	if (found != NULL)
+		in_time = account_over(&sp, (long)(time(NULL) / 86400)) == NULL;
+	explicit_bzero(line, sizeof(line));
+	if (found == NULL && error != 0 && error != ENOENT && error != ESRCH &&
+	    geteuid() == 0) {
+		errno = error;
+		return -1;
+	}
+	return in_time;
+}
+
+static void
+account_system(const struct config *config, const struct passwd *pw,
+    struct ch_account *account)
+{
+	int in_time;
+
+	memset(account, 0, sizeof(*account));
+	if (!account_uid_served(config, pw->pw_uid)) {
+		account->uid = pw->pw_uid;
+		return;
+	}
+	in_time = account_in_time(pw->pw_name);
+	if (in_time == 1)
+		account_fill(account, pw);
+	else if (in_time == 0)
+		account_deny(account, CODE_REFUSED, "the account has expired");
+	else
+		account_deny(
+		    account, CODE_TEMPORARY, "shadow: %s", strerror(errno));
+}
+
+void
+account_of(
+    const struct config *config, const char *name, struct ch_account *account)
+{
+	char buffer[LOOKUP_SIZE];
+	struct passwd pw;
+	int found;
+
+	found = lookup_name(name, &pw, buffer);
+	if (found == 1)
+		account_system(config, &pw, account);
+	else if (found == -1)
+		account_deny(
+		    account, CODE_TEMPORARY, "passwd: %s", strerror(errno));
+	else if (config->passwd_file[0] != '\0')
+		passwd_file_account(config, name, account);
+	else
+		account_deny(account, CODE_PERMANENT, "no such user in passwd");
 }

@@ -16,6 +16,7 @@
 /* clang-format off */
 const struct auth_method auth_methods[AUTH_KINDS] = {
 	[AUTH_UNIX] =		{ "unix",        auth_unix_password },
+	[AUTH_MAILAUTH] =	{ "mailauth",    auth_mailauth_password },
 	[AUTH_PASSWD_FILE] =	{ "passwd-file", auth_passwd_file_password },
 };
 /* clang-format on */

@@ -254,3 +254,28 @@ auth_passwd_file_password(const struct config *config, const char *name,
 	explicit_bzero(text, length);
 	free(text);
 }
+
+void
+passwd_file_account(
+    const struct config *config, const char *name, struct ch_account *account)
+{
+	struct stand_in other;
+	struct entry entry;
+	size_t length = 0;
+	char *text;
+
+	text = passwd_file_read(config->passwd_file, &length, account);
+	if (text == NULL)
+		return;
+	/* Nobody is refused by a hash here, and none is worked out. */
+	stand_in_init(&other, name);
+	passwd_file_scan(text, length, name, &entry, &other);
+	if (entry.line != 0)
+		entry_grant(config->passwd_file, &entry, account);
+	else
+		account_deny(account, CODE_PERMANENT,
+		    "no such user in passwd and %s", config->passwd_file);
+	explicit_bzero(&other, sizeof(other));
+	explicit_bzero(text, length);
+	free(text);
+}

@@ -9,13 +9,22 @@
 #include "method.h"
 
 const char *
+account_over(const struct spwd *sp, long today)
+{
+	/* 0 may mean "never" or 1970 (shadow(5)): the safe one. */
+	return sp->sp_expire >= 0 && today >= sp->sp_expire ?
+	    "the account has expired" :
+	    NULL;
+}
+
+const char *
 account_expired(const struct spwd *sp, long today)
 {
+	const char *why = account_over(sp, today);
 	long age;
 
-	/* 0 may mean "never" or 1970 (shadow(5)): the safe one. */
-	if (sp->sp_expire >= 0 && today >= sp->sp_expire)
-		return "the account has expired";
+	if (why != NULL)
+		return why;
 	if (sp->sp_lstchg == 0)
 		return "its password must be changed first";
 	/* Empty: no ageing.  In the future: a clock that was wrong once. */

@@ -14,8 +14,25 @@
 /* The methods, as struct auth_method has them. */
 void auth_unix_password(const struct config *config, const char *name,
     const char *secret, struct ch_account *account);
+void auth_mailauth_password(const struct config *config, const char *name,
+    const char *secret, struct ch_account *account);
 void auth_passwd_file_password(const struct config *config, const char *name,
     const char *secret, struct ch_account *account);
+
+/*
+ * The account of a name that has proved itself by a method that knows secrets
+ * and no accounts: the system's user, unless the account's own date is over,
+ * else the line of passwd-file where that is set.  CODE_OK, filled but for what
+ * auth_password() adds (for a uid that is not served with its uid alone, which
+ * that refuses); or denied: CODE_PERMANENT when there is none, CODE_REFUSED,
+ * CODE_TEMPORARY.
+ */
+void account_of(
+    const struct config *config, const char *name, struct ch_account *account);
+
+/* As account_of(), in passwd-file alone. */
+void passwd_file_account(
+    const struct config *config, const char *name, struct ch_account *account);
 
 /* The account of -a's mailbox, finished: as auth_password(). */
 void owner_account(const struct config *config, const char *owner_of,
@@ -56,6 +73,9 @@ lookup_uid(uid_t uid, struct passwd *pw, char buffer[LOOKUP_SIZE]) MUST_CHECK;
  * 1970-01-01, as shadow(5) counts); else why not, for the log.
  */
 const char *account_expired(const struct spwd *sp, long today);
+
+/* The same by the account's own date: its password is not the system's. */
+const char *account_over(const struct spwd *sp, long today);
 
 /* Octets of "mbox:", "maildir:" or "auto:" at the start of text, or 0. */
 size_t mailbox_prefix(const char *text);

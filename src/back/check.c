@@ -11,6 +11,7 @@
 
 #include "auth.h"
 #include "crypto.h"
+#include "mailauth.h"
 #include "state.h"
 
 static void
@@ -116,21 +117,53 @@ check_mailbox(const struct config *config)
 }
 
 static int
-check_logins(const struct config *config)
+check_passwd_file(const struct config *config)
 {
 	char line[CHANNEL_PATH + 64];
+
+	if (access(config->passwd_file, R_OK) == 0)
+		return 0;
+	text_cut(line, sizeof(line), "passwd-file '%s': %s",
+	    config->passwd_file, strerror(errno));
+	say("logins", line);
+	return 1;
+}
+
+static int
+check_mailauth(const struct config *config)
+{
+	const char *file = config->mailauth_file;
+	char line[CHANNEL_PATH + 128];
+	uint64_t users, number;
+	int bad;
+
+	bad = mailauth_check(file, &users, &number) == -1;
+	if (!bad)
+		text_cut(line, sizeof(line), "%s: %llu users", file,
+		    (unsigned long long)users);
+	else if (errno == EBADMSG)
+		text_cut(line, sizeof(line), "%s:%llu: %s", file,
+		    (unsigned long long)number, mailauth_trouble(errno));
+	else
+		text_cut(line, sizeof(line), "%s: %s", file,
+		    mailauth_trouble(errno));
+	say("logins", line);
+	return bad;
+}
+
+static int
+check_logins(const struct config *config)
+{
 	size_t i;
+	int bad = 0;
 
 	for (i = 0; i < config->auth_count; i++) {
-		if (config->auth[i] != AUTH_PASSWD_FILE ||
-		    access(config->passwd_file, R_OK) == 0)
-			continue;
-		text_cut(line, sizeof(line), "passwd-file '%s': %s",
-		    config->passwd_file, strerror(errno));
-		say("logins", line);
-		return 1;
+		if (config->auth[i] == AUTH_PASSWD_FILE)
+			bad |= check_passwd_file(config);
+		else if (config->auth[i] == AUTH_MAILAUTH)
+			bad |= check_mailauth(config);
 	}
-	return 0;
+	return bad;
 }
 
 int

@@ -151,6 +151,9 @@ entry_read(struct mailauth_entry *entry, const char *line, size_t length)
 		errno = EBADMSG;
 		return -1;
 	}
+	entry->password = entry->keys[MAILAUTH_SHA256].iterations != 0 ?
+	    MAILAUTH_SHA256 :
+	    MAILAUTH_SHA1;
 	return 0;
 }
 

@@ -114,12 +114,10 @@ keys_make(struct mailauth_keys *keys, enum mailauth_hash hash,
 int
 mailauth_verify(const struct mailauth_entry *entry, const char *secret)
 {
-	enum mailauth_hash hash = MAILAUTH_SHA256;
+	enum mailauth_hash hash = entry->password;
 	uint8_t stored[MAILAUTH_KEY];
 	bool right;
 
-	if (entry->keys[hash].iterations == 0)
-		hash = MAILAUTH_SHA1;
 	if (entry->keys[hash].iterations == 0) {
 		errno = EINVAL;
 		return -1;
