@@ -271,7 +271,7 @@ sub reap {
 
 sub end {
     my ($self, $pid, $signal) = @_;
-    return unless defined $pid;
+    return unless defined $pid && $children{$pid};
     kill($signal // 'TERM', $pid);
     my $status = $self->reap($pid, 5);
     return $status if defined $status;
@@ -296,6 +296,8 @@ sub run {
 # inetd has it) or a handle, else the site's log.
 sub session {
     my ($self, %option) = @_;
+    # Before there is a connection, which it would keep open.
+    $self->syslog_start if $option{world} // $self->{world};
     my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
         LocalPort => 0, Listen => 1) or die "listen: $!\n";
     my $near = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
@@ -467,6 +469,7 @@ END {
         for my $pid (grep { $children{$_} == $$ } keys %children) {
             kill('KILL', $pid);
             waitpid($pid, 0);
+            delete $children{$pid};    # DESTROY comes after this
         }
     }
 }
