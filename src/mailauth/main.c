@@ -7,9 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tool.h"
 
@@ -20,7 +18,7 @@ static const char usage_text[] =
     "       list|check [NAME]\n"
     "       import FILE [--apop] [--popauth]\n";
 
-/* "1" is not "0": what getopt_long() returns for the long ones. */
+/* What getopt_long() returns for the long ones. */
 enum { OPTION_APOP = 256, OPTION_POPAUTH };
 
 struct options {

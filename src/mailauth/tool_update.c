@@ -209,35 +209,26 @@ out_edit(struct out *out, const struct database *old, size_t *at,
 }
 
 static int
-out_all(struct out *out, const struct update *u, const struct edit *edits,
+out_all(struct out *out, const struct database *old, const struct edit *edits,
     size_t count)
 {
-	char header[DATABASE_HEADER + 1];
-	struct database old = u->old;
 	size_t i, at = DATABASE_HEADER;
 
-	if (!u->there) {
-		database_header(header);
-		old.text = header;
-		old.length = DATABASE_HEADER;
-	}
-	if (out_put(out, old.text, DATABASE_HEADER) == -1)
+	if (out_put(out, old->text, DATABASE_HEADER) == -1)
 		return -1;
 	for (i = 0; i < count; i++) {
-		if (out_edit(out, &old, &at, &edits[i]) == -1)
+		if (out_edit(out, old, &at, &edits[i]) == -1)
 			return -1;
 	}
-	if (out_put(out, old.text + at, old.length - at) == -1 ||
-	    out_flush(out) == -1)
+	if (out_put(out, old->text + at, old->length - at) == -1)
 		return -1;
-	explicit_bzero(header, sizeof(header));
-	return 0;
+	return out_flush(out);
 }
 
 /* name, whole and on the disk, or not there. */
 static int
-update_new(
-    struct update *u, const char *name, const struct edit *edits, size_t count)
+update_new(const struct update *u, const char *name, const struct database *old,
+    const struct edit *edits, size_t count)
 {
 	struct out out;
 	int error;
@@ -249,7 +240,7 @@ update_new(
 	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (out.fd == -1)
 		return -1;
-	if (out_all(&out, u, edits, count) == 0 && fsync(out.fd) == 0) {
+	if (out_all(&out, old, edits, count) == 0 && fsync(out.fd) == 0) {
 		explicit_bzero(&out.octets, sizeof(out.octets));
 		if (close(out.fd) == 0)
 			return 0;
@@ -267,11 +258,17 @@ update_new(
 int
 update_write(struct update *u, const struct edit *edits, size_t count)
 {
-	char name[NAME_MAX + 1];
+	char name[NAME_MAX + 1], header[DATABASE_HEADER + 1];
+	struct database old = u->old;
 	int error;
 
+	if (!u->there) {
+		database_header(header);
+		old.text = header;
+		old.length = DATABASE_HEADER;
+	}
 	text_cut(name, sizeof(name), "%s.new", u->name);
-	if (update_new(u, name, edits, count) == -1)
+	if (update_new(u, name, &old, edits, count) == -1)
 		return errno == EBADMSG ?
 		    update_fail(u, "", "%s", mailauth_trouble(EBADMSG)) :
 		    update_fail(u, ".new", "%s", strerror(errno));

@@ -32,13 +32,14 @@ static void
 config_text(const struct config *c, char *dst, size_t size)
 {
 	text_cut(dst, size,
-	    "%s|%d|%zu|%s|%d|%llu|%s|%s|%u|%llu|%s|%llu|%llu|"
+	    "%s|%d|%zu|%s|%s|%d|%llu|%s|%s|%u|%llu|%s|%llu|%llu|"
 	    "%llu|%llu|%llu|%s|%s|%s|%d|%d|%s|%d",
 	    c->mailbox, (int)c->auth[0], c->auth_count, c->passwd_file,
-	    (int)c->plaintext, (unsigned long long)c->minimum_uid,
-	    c->front_user, c->state_directory, c->locks,
-	    (unsigned long long)c->lock_timeout, c->mail_group,
-	    (unsigned long long)c->journal_size, (unsigned long long)c->timeout,
+	    c->mailauth_file, (int)c->plaintext,
+	    (unsigned long long)c->minimum_uid, c->front_user,
+	    c->state_directory, c->locks, (unsigned long long)c->lock_timeout,
+	    c->mail_group, (unsigned long long)c->journal_size,
+	    (unsigned long long)c->timeout,
 	    (unsigned long long)c->login_timeout,
 	    (unsigned long long)c->login_tries,
 	    (unsigned long long)c->login_delay_failed, c->greeting, c->listen,
@@ -55,6 +56,7 @@ test_defaults(void)
 		strcmp(c.mailbox, "mbox:/var/mail/%u") == 0 &&
 		c.auth_count == 1 && c.auth[0] == AUTH_UNIX &&
 		strcmp(c.passwd_file, "") == 0 &&
+		strcmp(c.mailauth_file, "/etc/pop3d/mailauth") == 0 &&
 		c.plaintext == PLAINTEXT_LOCAL,
 	    "defaults: mailbox and logins");
 	ok(c.minimum_uid == 1 && strcmp(c.front_user, "") == 0 &&
@@ -81,7 +83,9 @@ static const char *const right[] = {
     /* clang-format off */
 	"mailbox=maildir:~/Maildir", "mailbox=auto:/x/%d/%n", "mailbox = mbox:x",
 	"auth=unix", "auth=passwd-file unix", "auth= passwd-file,unix ",
-	"passwd-file=/etc/x", "passwd-file=", "plaintext=never",
+	"auth=mailauth", "auth=mailauth unix passwd-file",
+	"mailauth-file=/etc/x", "passwd-file=/etc/x", "passwd-file=",
+	"plaintext=never",
 	"plaintext=always", "plaintext=local", "minimum-uid=1",
 	"minimum-uid=4294967294", "front-user=x", "state-directory=/x",
 	"locks=fcntl", "locks=dotlock flock fcntl", "locks=flock,dotlock",
@@ -113,6 +117,7 @@ static const struct {
 	{ "auth=unix unix", "auth: 'unix unix'" },
 	{ "auth=kerberos", "'kerberos'" },
 	{ "auth=unix nis", "'unix nis'" },
+	{ "mailauth-file=", "mailauth-file: " },
 	{ "plaintext=yes", "local, always or never" },
 	{ "plaintext=LOCAL", "local, always or never" },
 	{ "minimum-uid=0", "from 1 to 4294967294" },
