@@ -82,8 +82,8 @@ test_defaults(void)
 static const char *const right[] = {
     /* clang-format off */
 	"mailbox=maildir:~/Maildir", "mailbox=auto:/x/%d/%n", "mailbox = mbox:x",
-	"auth=unix", "auth=passwd-file unix", "auth= passwd-file,unix ",
 	"auth=mailauth", "auth=mailauth unix passwd-file",
+	"auth=unix", "auth=passwd-file unix", "auth= passwd-file,unix ",
 	"mailauth-file=/etc/x", "passwd-file=/etc/x", "passwd-file=",
 	"plaintext=never",
 	"plaintext=always", "plaintext=local", "minimum-uid=1",
