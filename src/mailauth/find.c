@@ -11,12 +11,14 @@
 #include "database.h"
 
 #define SAMPLES 32 /* lines of the file, that others are modelled on */
+#define SAMPLE_WEIGHT (256U * ENTRY_LINE)
 
 /* What an entry's password costs, and what its challenge shows. */
 struct shape {
 	uint32_t iterations[MAILAUTH_HASHES];
 	uint32_t salt_length[MAILAUTH_HASHES];
 	char hash[sizeof(((struct mailauth_entry *)0)->hash)];
+	uint32_t weight; /* a long line is found more often than a short one */
 };
 
 /* Octets that only whoever has the file can foretell. */
@@ -92,7 +94,8 @@ shapes_sample(const struct database *db, struct shape shapes[SAMPLES])
 		if (length == -1 ||
 		    entry_read(&entry, db->text + start, (size_t)length) == -1)
 			continue;
-		shape_take(&shapes[count++], &entry);
+		shape_take(&shapes[count], &entry);
+		shapes[count++].weight = SAMPLE_WEIGHT / ((uint32_t)length + 1);
 	}
 	explicit_bzero(&entry, sizeof(entry));
 	qsort(shapes, count, sizeof(shapes[0]), shape_compare);
@@ -127,6 +130,22 @@ keys_pretend(const struct database *db, const char *name,
 	return 0;
 }
 
+/* The one in whose part of all the weights these two octets point. */
+static void
+shape_pick(const struct shape *shapes, size_t count, const uint8_t octets[2],
+    struct shape *shape)
+{
+	uint64_t all = 0, part;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		all += shapes[i].weight;
+	part = ((uint64_t)octets[0] << 8 | octets[1]) * all >> 16;
+	for (i = 0; i + 1 < count && part >= shapes[i].weight; i++)
+		part -= shapes[i].weight;
+	*shape = shapes[i];
+}
+
 int
 database_pretend(
     const struct database *db, const char *name, struct mailauth_entry *entry)
@@ -144,8 +163,7 @@ database_pretend(
 		return -1;
 	count = shapes_sample(db, shapes);
 	if (count > 0)
-		shape = shapes[((uint32_t)octets[0] << 8 | octets[1]) * count >>
-		    16];
+		shape_pick(shapes, count, octets, &shape);
 	length = strlen(shape.hash);
 	if (length > 0) {
 		memcpy(entry->hash, shape.hash, length);
