@@ -221,26 +221,29 @@ popauth_line(char *line)
 }
 
 static int
+import_grow(struct import *import)
+{
+	size_t room = import->room == 0 ? 1024 : 2 * import->room;
+	struct edit *users;
+
+	users = reallocarray(import->users, room, sizeof(users[0]));
+	if (users == NULL)
+		return -1;
+	import->users = users;
+	import->room = room;
+	return 0;
+}
+
+static int
 import_add(struct import *import, const char *line, size_t number)
 {
-	struct edit *users;
-	size_t room;
+	struct edit user = {.number = number};
 
-	if (import->count == import->room) {
-		room = import->room == 0 ? 1024 : 2 * import->room;
-		users = reallocarray(import->users, room, sizeof(users[0]));
-		if (users == NULL)
-			return -1;
-		import->users = users;
-		import->room = room;
-	}
-	users = &import->users[import->count];
-	memset(users, 0, sizeof(users[0]));
-	users->line = strdup(line);
-	users->number = number;
-	if (users->line == NULL)
+	if (import->count == import->room && import_grow(import) == -1)
 		return -1;
-	import->count++;
+	if (asprintf(&user.line, "%s", line) == -1)
+		return -1;
+	import->users[import->count++] = user;
 	return 0;
 }
 
