@@ -277,7 +277,7 @@ scan_sha256_fails(
 static void
 scan_test_errors(void)
 {
-	static const struct crypto broken = {scan_sha256_fails};
+	static const struct crypto broken = {.sha256 = scan_sha256_fails};
 	static const char text[] = E "\nb\n\n" E "\nc\n";
 	int file = platform_memory_file("mbox");
 	int out = platform_memory_file("view");
