@@ -9,7 +9,6 @@
 
 #include "interpose.c"
 
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 
@@ -23,20 +22,6 @@ fstat(int fd, struct stat *st)
 	if (kind == FAULT_ERROR)
 		return -1;
 	result = next(fd, st);
-	fault_after(kind);
-	return result;
-}
-
-int
-flock(int fd, int operation)
-{
-	NEXT(flock);
-	enum fault_kind kind = fault_hit("flock");
-	int result;
-
-	if (kind == FAULT_ERROR)
-		return -1;
-	result = next(fd, operation);
 	fault_after(kind);
 	return result;
 }

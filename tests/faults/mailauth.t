@@ -21,7 +21,7 @@ if (system("$cc --version >$temp/cc 2>&1") != 0) {
 }
 system("$cc -std=c11 -D_GNU_SOURCE -O1 -fPIC -shared -o $temp/faults.so "
     . 'tests/faults/interpose_all.c -ldl') == 0
-    or BAIL_OUT('the interposer does not compile');
+    or die('the interposer does not compile');
 chmod(0755, $temp);
 
 sub slurp {
@@ -64,7 +64,7 @@ my $db = "$temp/folder/db";
 mkdir("$temp/folder");
 for my $name (qw(ann joe zoe)) {
     my ($status, $said) = run({}, "secret\n", '-f', $db, 'add', $name);
-    $status == 0 or BAIL_OUT("no database: $said");
+    $status == 0 or die("no database: $said");
 }
 my $old = slurp($db);
 spew("$temp/import", "bob:{PLAIN}x\njim:{PLAIN}y\nzzz:{PLAIN}z\n");
