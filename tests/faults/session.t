@@ -41,6 +41,7 @@ my $cc    = $ENV{CC} || 'cc';
 my $flags = '-std=c11 -D_GNU_SOURCE -Itests/faults -O1 -g -Wall -Wextra';
 my $temp  = tempdir(CLEANUP => 1);
 my $bin   = "$temp/bin";
+my $world = tempdir(DIR => -w '/dev/shm' ? '/dev/shm' : $temp, CLEANUP => 1);
 
 plan skip_all => 'Linux only' if $^O ne 'linux';
 if (system("$cc --version >$temp/cc 2>&1") != 0) {
@@ -64,7 +65,7 @@ run_or_bail('the harness', "$cc $flags -o $bin/session " . sources(
 my @user = $> == 0
     ? qw(setpriv --reuid=65534 --regid=65534 --clear-groups) : ();
 chmod 0755, $temp;
-chmod 0777, "$temp/run";
+chmod 0777, "$temp/run", $world;
 
 # The programs where that user can run them.
 sub programs {
@@ -78,6 +79,7 @@ sub programs {
 sub command {
     my ($folder, $name, %env) = @_;
     return join ' ', map { "'$_'" } @user, 'env', 'LC_ALL=C',
+        "SESSION_WORLD=$world",
         (map { "$_=$env{$_}" } sort keys %env),
         "$bin/session", $folder, "$temp/run/shared.$name";
 }

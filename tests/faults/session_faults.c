@@ -313,7 +313,7 @@ scenario_run(const struct scenario *scenario)
 	(void)snprintf(more, sizeof(more),
 	    " of %ld calls (%ld times it came not so far)", all, suite.missed);
 	judge("a fault at a call", suite.points, more);
-	memory_points(suite.full ? 1 : every ? 17 : 61);
+	memory_points(suite.full ? (scenario->major ? 1 : 7) : every ? 17 : 61);
 	judge("no memory", suite.points, "");
 	if (scenario->driver == MBOX && scenario->quit) {
 		recovery_run(&suite);

@@ -166,7 +166,8 @@ log_longer(int fd, off_t end)
 	struct stat st;
 	int error = errno;
 
-	if (!session_closed_in && next.fstat(fd, &st) == 0 && st.st_size == end)
+	if (session_shared != NULL && session_shared->log &&
+	    !session_closed_in && next.fstat(fd, &st) == 0 && st.st_size == end)
 		log_truncate(fd, (uint64_t)end);
 	errno = error;
 }
