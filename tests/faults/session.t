@@ -109,7 +109,7 @@ my %free = map { $_ => 1 } qw(brk munmap mprotect madvise mremap futex
     rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack set_robust_list rseq
     set_tid_address getpid gettid getuid geteuid getgid getegid getresuid
     getresgid umask alarm clock_gettime gettimeofday time exit_group exit
-    getrlimit restart_syscall);
+    getrlimit);
 # And the allocator's, which is a row of points by itself.
 $free{$_} = 1 for qw(mmap getrandom);
 
@@ -143,6 +143,8 @@ sub strace_read {
             $points{$pid}[$1] //= [];
             $open{$pid} = $2 ? 0 : $1;
         }
+        # The kernel's own way back to a call that a signal interrupted.
+        elsif ($name eq 'restart_syscall') { next }
         # Before the first one it is the linker, or the fork that made it.
         elsif (!exists $open{$pid}) { next }
         elsif ($open{$pid}) { push @{$points{$pid}[$open{$pid}]}, $name }
