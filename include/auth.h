@@ -27,13 +27,21 @@ struct auth_method {
 /* By enum auth_kind. */
 extern const struct auth_method auth_methods[AUTH_KINDS];
 
+/* What the back knows of a login, and no front can say. */
+struct verifier_facts {
+	const char *owner_of; /* -a's mailbox, or NULL */
+	const char *stamp;    /* the greeting's, for APOP; "" = none */
+};
+
 /*
- * The verifier's life: decide request (CH_PASSWORD, or CH_EXTERNAL with -a's
- * mailbox in owner_of, else NULL), answer CH_ACCOUNT on fd, wipe, _exit.  Runs in a
- * forked child of the back, before it is anybody but root.
+ * The verifier's life: decide request (CH_PASSWORD, CH_DIGEST, CH_EXTERNAL or
+ * the first CH_STEP of an exchange), answer CH_ACCOUNT on fd, wipe, _exit.
+ * Of an exchange there are challenges before, each as the answer to a CH_STEP,
+ * the next of which comes on fd then.  Runs in a forked child of the back,
+ * before it is anybody but root.
  */
 _Noreturn void verifier_run(const struct config *config, int fd,
-    struct record *request, const char *owner_of);
+    struct record *request, const struct verifier_facts *facts);
 
 /*
  * The decision itself, for verifier_run() and for tests: tries the methods
@@ -42,6 +50,14 @@ _Noreturn void verifier_run(const struct config *config, int fd,
  */
 void auth_password(const struct config *config, const char *name,
     const char *secret, struct ch_account *account);
+
+/*
+ * A challenge of the form <digits.digits@host>, as RFC 1939, 7 has it (and RFC
+ * 2195, 2), which nobody can foretell.
+ */
+#define STAMP_HOST 64  /* octets of a host's name, at most */
+#define STAMP_SIZE 128 /* octets with the NUL */
+void stamp_make(char dst[STAMP_SIZE]);
 
 /* Can passwords be verified: is the module of libcrypt there? */
 bool auth_ready(void);

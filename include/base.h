@@ -150,6 +150,7 @@ struct config {
 	size_t auth_count;
 	char *passwd_file;   /* absolute, or "" */
 	char *mailauth_file; /* absolute */
+	bool apop_only;      /* no clear text of who has an APOP secret */
 	enum plaintext plaintext;
 	uint64_t minimum_uid; /* at least 1 */
 	char *front_user;     /* "" = pop3d, else nobody */
@@ -172,6 +173,9 @@ struct config {
 	char *trace_file;
 	int syslog_facility; /* LOG_MAIL ... */
 };
+
+/* Is this one of the methods of auth? */
+bool config_auth(const struct config *config, enum auth_kind kind);
 
 #define CONFIG_ERROR_SIZE 512
 

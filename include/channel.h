@@ -72,7 +72,20 @@ enum channel_code {
 	CODE_REFUSED,   /* -ERR, policy: the text says which */
 	CODE_CHANGED,   /* not the same message any more */
 	CODE_PARTIAL,   /* some were not removed (RFC 1939, 6) */
+	CODE_MECHANISM, /* -ERR, right, but not by this mechanism */
 	CODE_LIMIT
+};
+
+/* What a step of SASL says of its exchange. */
+enum channel_mechanism {
+	MECHANISM_NEXT,          /* a further step */
+	MECHANISM_CANCEL,        /* its end, by the client */
+	MECHANISM_PLAIN,         /* from here on a new exchange; RFC 4616 */
+	MECHANISM_LOGIN,         /* draft-murchison-sasl-login */
+	MECHANISM_CRAM_MD5,      /* RFC 2195 */
+	MECHANISM_SCRAM_SHA_1,   /* RFC 5802 */
+	MECHANISM_SCRAM_SHA_256, /* RFC 7677 */
+	MECHANISM_LIMIT
 };
 
 /* How a session ended, for the log. */
@@ -100,7 +113,8 @@ struct ch_digest {
 };
 
 struct ch_step {
-	char mechanism[32]; /* "" after the first step */
+	uint32_t mechanism; /* enum channel_mechanism */
+	uint32_t given;     /* 1: a response, perhaps an empty one; 0: none */
 	uint32_t length;
 	uint8_t octets[CHANNEL_STEP];
 };
@@ -203,7 +217,10 @@ struct ch_looked {
 	uint64_t check;
 };
 
-/* What the verifier found.  Everything but code and reason is for CODE_OK. */
+/*
+ * What the verifier found.  Everything but code and reason is for CODE_OK, but
+ * for the name: of an exchange that failed it is as the client gave it.
+ */
 struct ch_account {
 	uint32_t code;
 	uint32_t uid;
@@ -312,5 +329,8 @@ void view_parts_close(struct view_parts *parts);
 
 /* The name of a type, for the log. */
 const char *channel_name(uint32_t type);
+
+/* The name of a mechanism as the IANA has it; "" for what is none. */
+const char *channel_mechanism_name(uint32_t mechanism);
 
 #endif

@@ -18,6 +18,9 @@ struct front_args {
 	int channel;          /* to the back; becomes descriptor 3 */
 	const char *greeting; /* the greeting's text */
 	bool plaintext;       /* USER and PASS are accepted */
+	uint32_t mechanisms;  /* of SASL that are; bit n, enum
+			       * channel_mechanism */
+	const char *stamp;    /* for APOP; "" = it is not accepted */
 	bool authenticated;   /* -a: begins in TRANSACTION */
 	bool trace;
 	bool debug;

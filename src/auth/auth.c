@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mailauth.h"
 #include "method.h"
 
 /* clang-format off */
@@ -110,6 +111,32 @@ auth_try(const struct config *config, const char *name, const char *secret,
 	}
 }
 
+/*
+ * apop-only: who has a shared secret shall not send a password in clear text,
+ * whichever method knows that.  Said after the right one only: whoever
+ * guesses sees that this one is, but not of a wrong one that the name exists.
+ */
+static void
+auth_apop_only(
+    const struct config *config, const char *name, struct ch_account *account)
+{
+	struct mailauth_entry entry;
+	int found;
+
+	found = mailauth_find(config->mailauth_file, name, &entry);
+	/* Some name services know a user by several. */
+	if (found == 0)
+		found =
+		    mailauth_find(config->mailauth_file, account->name, &entry);
+	if (found == -1)
+		account_deny(account, CODE_TEMPORARY, "apop-only: %s: %s",
+		    config->mailauth_file, mailauth_trouble(errno));
+	else if (found == 1 && entry.secret[0] != '\0')
+		account_deny(account, CODE_MECHANISM,
+		    "apop-only: it has a secret for APOP");
+	explicit_bzero(&entry, sizeof(entry));
+}
+
 void
 auth_password(const struct config *config, const char *name, const char *secret,
     struct ch_account *account)
@@ -126,4 +153,19 @@ auth_password(const struct config *config, const char *name, const char *secret,
 		account_deny(account, CODE_PERMANENT, "auth names no method");
 	else
 		auth_try(config, name, secret, account);
+	if (account->code == CODE_OK && config->apop_only &&
+	    config_auth(config, AUTH_MAILAUTH))
+		auth_apop_only(config, name, account);
+}
+
+void
+auth_proved(
+    const struct config *config, const char *name, struct ch_account *account)
+{
+	account_of(config, name, account);
+	if (account->code == CODE_OK)
+		auth_judge(config, account);
+	if (account->code != CODE_OK)
+		account_deny(
+		    account, account->code, "mailauth: %s", account->reason);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "method.h"
+#include "sasl.h"
 
 #define VERIFIER_FD 3
 
@@ -58,32 +59,67 @@ verifier_limit(const struct config *config)
 }
 
 static void
-verifier_decide(const struct config *config, const struct record *request,
+verifier_external(const struct config *config, const char *name,
     const char *owner_of, struct ch_account *account)
 {
-	const char *name;
-
-	if (request->type == CH_PASSWORD && owner_of == NULL) {
-		auth_password(config, request->u.password.name,
-		    request->u.password.secret, account);
-		return;
-	}
-	if (request->type != CH_EXTERNAL || owner_of == NULL) {
-		account_deny(account, CODE_PERMANENT,
-		    "such a login is not to be had here");
-		return;
-	}
 	owner_account(config, owner_of, account);
-	name = request->u.external.name;
 	if (account->code == CODE_OK && name[0] != '\0' &&
 	    strcmp(name, account->name) != 0)
 		account_deny(
 		    account, CODE_AUTH, "the mailbox is another user's");
 }
 
+/* An exchange, to its end; a client that gives up ends it by ending us. */
+static void
+verifier_exchange(const struct config *config, struct record *request,
+    struct ch_account *account)
+{
+	static struct sasl sasl;
+	static struct record answer;
+	int rc = 1;
+
+	sasl_begin(&sasl, config, request->u.step.mechanism, "");
+	while (rc == 1 &&
+	    sasl_step(&sasl, &request->u.step, &answer.u.stepped, account) ==
+		SASL_CHALLENGE) {
+		explicit_bzero(&request->u.step, sizeof(request->u.step));
+		rc = channel_write(VERIFIER_FD, &answer, CH_STEP + 1, NULL, 0);
+		if (rc == 0)
+			rc = channel_read(VERIFIER_FD, request, NULL, NULL);
+		if (rc == 1 && request->type != CH_STEP)
+			rc = -1;
+	}
+	explicit_bzero(&sasl, sizeof(sasl));
+	explicit_bzero(&answer, sizeof(answer));
+	if (rc != 1)
+		_exit(rc == 0 ? 0 : 1);
+}
+
+static void
+verifier_decide(const struct config *config, struct record *request,
+    const struct verifier_facts *facts, struct ch_account *account)
+{
+	bool owner = facts->owner_of != NULL;
+
+	if (request->type == CH_EXTERNAL && owner)
+		verifier_external(
+		    config, request->u.external.name, facts->owner_of, account);
+	else if (request->type == CH_PASSWORD && !owner)
+		auth_password(config, request->u.password.name,
+		    request->u.password.secret, account);
+	else if (request->type == CH_DIGEST && !owner &&
+	    facts->stamp[0] != '\0')
+		apop_decide(config, &request->u.digest, facts->stamp, account);
+	else if (request->type == CH_STEP && !owner)
+		verifier_exchange(config, request, account);
+	else
+		account_deny(account, CODE_PERMANENT,
+		    "such a login is not to be had here");
+}
+
 _Noreturn void
 verifier_run(const struct config *config, int fd, struct record *request,
-    const char *owner_of)
+    const struct verifier_facts *facts)
 {
 	struct record answer;
 	int rc;
@@ -93,7 +129,7 @@ verifier_run(const struct config *config, int fd, struct record *request,
 	platform_hide();
 	verifier_limit(config);
 	memset(&answer, 0, sizeof(answer));
-	verifier_decide(config, request, owner_of, &answer.u.account);
+	verifier_decide(config, request, facts, &answer.u.account);
 	explicit_bzero(request, sizeof(*request));
 	rc = channel_write(VERIFIER_FD, &answer, CH_ACCOUNT, NULL, 0);
 	_exit(rc == -1 ? 1 : 0);

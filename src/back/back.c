@@ -50,6 +50,20 @@ plaintext_accepted(
 	return connection->terminal || connection->loopback;
 }
 
+/* What a client may try besides USER and PASS. */
+static void
+logins_offer(struct back *back)
+{
+	if (back->plaintext)
+		back->mechanisms |=
+		    1U << MECHANISM_PLAIN | 1U << MECHANISM_LOGIN;
+	if (!config_auth(back->config, AUTH_MAILAUTH))
+		return;
+	back->mechanisms |= 1U << MECHANISM_CRAM_MD5 |
+	    1U << MECHANISM_SCRAM_SHA_1 | 1U << MECHANISM_SCRAM_SHA_256;
+	stamp_make(back->stamp);
+}
+
 /* A session that cannot begin: the one time that the back speaks. */
 static int
 refuse(const char *log)
@@ -135,6 +149,7 @@ session_end(struct back *back)
 	int status = 0, waits = WAITS;
 
 	mailbox_close(back->mailbox);
+	verifier_drop(back);
 	(void)close(back->channel);
 	(void)close(STDIN_FILENO);
 	(void)close(STDOUT_FILENO);
@@ -158,6 +173,8 @@ args_fill(
 	greeting_print(config, greeting, CHANNEL_TEXT);
 	args->greeting = greeting;
 	args->plaintext = back->plaintext;
+	args->mechanisms = back->mechanisms;
+	args->stamp = back->stamp;
 	args->authenticated = back->owner_of != NULL;
 	args->trace = back->trace != -1;
 	args->debug = config->debug;
@@ -187,6 +204,9 @@ back_run(const struct config *config, const struct connection *connection,
 	back.phase = PHASE_LOGIN;
 	back.begin = clock_ms();
 	back.plaintext = plaintext_accepted(config, connection);
+	back.verifier = -1;
+	if (owner_of == NULL)
+		logins_offer(&back);
 	back.keeper = -1;
 	back.leash[0] = back.leash[1] = -1;
 	back.seen = seen;

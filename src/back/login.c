@@ -1,106 +1,36 @@
 /*
- * login.c - a login: asking a verifier, and becoming the user.
+ * login.c - a login: what a verifier said, and becoming the user.
  */
-
-#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "auth.h"
 #include "state.h"
 
-#define GRACE_MS 5000 /* the verifier's time beyond the login's end */
+#define CANCELS_MAX 10 /* exchanges that a client gives up, a session */
 
-static void
-verifier_child(struct back *back, int fd)
+/* The answer to this login, empty, but that it is one. */
+static struct ch_login *
+login_answer(struct back *back)
 {
-	/* Its own copy of the record; nothing else of the session's. */
-	(void)close(back->channel);
-	if (back->trace != -1)
-		(void)close(back->trace);
-	verifier_run(back->config, fd, &back->record, back->owner_of);
-}
-
-/* Wait for the account until the login's time is over. */
-static int
-account_wait(struct back *back, int fd, struct record *account)
-{
-	int64_t end = back->begin +
-	    (int64_t)back->config->login_timeout * 1000 + GRACE_MS;
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	int64_t left = end - clock_ms();
-	int n;
-
-	do
-		n = poll(&p, 1, left > 0 ? (int)left : 0);
-	while (n == -1 && errno == EINTR);
-	if (n != 1)
-		return -1;
-	if (channel_read(fd, account, NULL, NULL) != 1 ||
-	    account->type != CH_ACCOUNT)
-		return -1;
-	return 0;
-}
-
-static void
-account_unknown(struct record *account)
-{
-	memset(account, 0, sizeof(*account));
-	account->u.account.code = CODE_TEMPORARY;
-	text_cut(account->u.account.reason, sizeof(account->u.account.reason),
-	    "no answer from the verifier");
-}
-
-/* The outcome of the login that is in back->record. */
-static void
-account_get(struct back *back, struct record *account)
-{
-	int ends[2], status = 0;
-	pid_t pid = -1;
-	bool answered = false;
-
-	account_unknown(account);
-	if (channel_pair(ends) == 0) {
-		pid = fork();
-		if (pid == 0) {
-			(void)close(ends[0]);
-			verifier_child(back, ends[1]);
-		}
-		(void)close(ends[1]);
-		answered =
-		    pid != -1 && account_wait(back, ends[0], account) == 0;
-		(void)close(ends[0]);
-	}
-	if (pid == -1) {
-		log_warn("cannot start a verifier");
-		return;
-	}
-	if (!answered)
-		(void)kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		continue;
-	if (!answered) {
-		account_unknown(account);
-		log_warnx("a verifier gave no answer%s",
-		    WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL ?
-			" and died" :
-			"");
-	}
+	/* That to a step begins with that to any login. */
+	explicit_bzero(&back->record.u, sizeof(back->record.u));
+	if (back->record.type == CH_STEP)
+		back->record.u.stepped.done = 1;
+	return &back->record.u.login;
 }
 
 static void
 login_refuse(
     struct back *back, enum channel_code code, bool last, const char *text)
 {
-	struct ch_login *login = &back->record.u.login;
+	struct ch_login *login = login_answer(back);
 	uint32_t type = back->record.type + 1;
 
-	memset(login, 0, sizeof(*login));
 	login->code = (uint32_t)code;
 	login->last = last;
 	if (last)
@@ -132,6 +62,9 @@ failure_text(enum channel_code code)
 	case CODE_PERMANENT:
 	case CODE_REFUSED:
 		return "this account cannot log in";
+	case CODE_MECHANISM:
+		return "this account logs in by APOP or SASL, with no password "
+		       "in clear text";
 	case CODE_OK:
 	case CODE_IN_USE:
 	case CODE_CHANGED:
@@ -154,10 +87,11 @@ failure_log(const struct back *back, const char *typed,
 
 	report_who(back, typed, who, sizeof(who));
 	if (account->code == CODE_TEMPORARY) {
-		log_warnx("LOGIN UNCHECKED, %s: %s", who, account->reason);
+		log_warnx("LOGIN UNCHECKED, %s, method=%s: %s", who,
+		    back->method, account->reason);
 		return;
 	}
-	log_info("LOGIN FAILED, %s", who);
+	log_info("LOGIN FAILED, %s, method=%s", who, back->method);
 	log_debug("login, %s: %s", who, account->reason);
 }
 
@@ -170,7 +104,7 @@ login_failed(
 	failure_log(back, typed, account);
 	/* A wrong password never tells more than that it is one. */
 	if (code != CODE_TEMPORARY && code != CODE_REFUSED &&
-	    code != CODE_PERMANENT)
+	    code != CODE_PERMANENT && code != CODE_MECHANISM)
 		code = CODE_AUTH;
 	back->failures++;
 	if (back->owner_of == NULL)
@@ -234,12 +168,11 @@ static void
 login_accept(struct back *back)
 {
 	const struct view_parts *view = mailbox_view(back->mailbox);
-	struct ch_login *login = &back->record.u.login;
+	struct ch_login *login = login_answer(back);
 	uint32_t type = back->record.type + 1;
 	int descriptors[3];
 	size_t count = 0;
 
-	memset(login, 0, sizeof(*login));
 	descriptors[count++] = view->fd;
 	login->base = view->base != -1;
 	if (view->base != -1)
@@ -296,17 +229,28 @@ login_open(struct back *back, const struct ch_account *account)
 }
 
 static void
-login_try(struct back *back, const char *typed)
+login_decide(
+    struct back *back, const char *typed, const struct ch_account *account)
 {
-	struct record account;
-
-	account_get(back, &account);
-	explicit_bzero(back->record.u.password.secret,
-	    sizeof(back->record.u.password.secret));
-	if (account.u.account.code == CODE_OK)
-		login_open(back, &account.u.account);
+	if (account->code == CODE_OK)
+		login_open(back, account);
 	else
-		login_failed(back, typed, &account.u.account);
+		login_failed(back, typed, account);
+}
+
+/* A login that is one question. */
+static void
+login_try(struct back *back, const char *typed, const char *method)
+{
+	struct record said;
+
+	back->method = method;
+	if (verifier_start(back) == 0)
+		verifier_hear(back, &said);
+	else
+		account_unknown(&said.u.account);
+	explicit_bzero(&back->record.u, sizeof(back->record.u));
+	login_decide(back, typed, &said.u.account);
 }
 
 void
@@ -321,7 +265,20 @@ on_password(struct back *back)
 		    "connection");
 		return;
 	}
-	login_try(back, typed);
+	login_try(back, typed, "USER");
+}
+
+void
+on_digest(struct back *back)
+{
+	char typed[CHANNEL_NAME];
+
+	memcpy(typed, back->record.u.digest.name, sizeof(typed));
+	if (back->stamp[0] == '\0') {
+		login_refuse(back, CODE_REFUSED, true, "there is no APOP here");
+		return;
+	}
+	login_try(back, typed, "APOP");
 }
 
 void
@@ -331,5 +288,80 @@ on_external(struct back *back)
 		login_refuse(back, CODE_REFUSED, true, "not logged in");
 		return;
 	}
-	login_try(back, back->owner_of);
+	login_try(back, back->owner_of, "-a");
+}
+
+/* What the verifier says to the step that it was told. */
+static void
+step_hear(struct back *back)
+{
+	struct record said;
+
+	explicit_bzero(&back->record.u, sizeof(back->record.u));
+	verifier_hear(back, &said);
+	if (said.type == CH_ACCOUNT) {
+		back->phase = PHASE_LOGIN;
+		login_decide(back, said.u.account.name, &said.u.account);
+		return;
+	}
+	back->record.u.stepped.length = said.u.stepped.length;
+	memcpy(back->record.u.stepped.octets, said.u.stepped.octets,
+	    sizeof(said.u.stepped.octets));
+	explicit_bzero(&said, sizeof(said));
+	answer(back, CH_STEP + 1, NULL, 0);
+	explicit_bzero(&back->record.u, sizeof(back->record.u));
+}
+
+static void
+step_first(struct back *back, uint32_t mechanism)
+{
+	struct ch_account account;
+
+	if (mechanism < MECHANISM_PLAIN) {
+		rules_broken(back);
+		return;
+	}
+	if ((back->mechanisms >> mechanism & 1) == 0) {
+		login_refuse(back, CODE_REFUSED, true,
+		    "this mechanism is not accepted on this connection");
+		return;
+	}
+	back->method = channel_mechanism_name(mechanism);
+	if (verifier_start(back) == -1) {
+		account_unknown(&account);
+		login_failed(back, "", &account);
+		return;
+	}
+	back->phase = PHASE_EXCHANGE;
+	step_hear(back);
+}
+
+/*
+ * The client gave up, as some do before they try another mechanism: not a
+ * failure for the log, and without a delay.
+ */
+static void
+step_cancel(struct back *back)
+{
+	verifier_drop(back);
+	back->phase = PHASE_LOGIN;
+	login_refuse(
+	    back, CODE_REFUSED, ++back->cancels >= CANCELS_MAX, "cancelled");
+}
+
+void
+on_step(struct back *back)
+{
+	uint32_t mechanism = back->record.u.step.mechanism;
+
+	if (back->phase == PHASE_LOGIN) {
+		step_first(back, mechanism);
+	} else if (mechanism == MECHANISM_CANCEL) {
+		step_cancel(back);
+	} else if (mechanism == MECHANISM_NEXT) {
+		verifier_tell(back);
+		step_hear(back);
+	} else {
+		rules_broken(back);
+	}
 }

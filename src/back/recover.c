@@ -86,6 +86,7 @@ static void
 account_ask(const struct config *config, const char *mailbox,
     struct ch_account *account)
 {
+	const struct verifier_facts facts = {mailbox, ""};
 	const uint64_t most = 86400;
 	uint64_t limit = config->login_timeout;
 	struct record record;
@@ -103,7 +104,7 @@ account_ask(const struct config *config, const char *mailbox,
 	record.type = CH_EXTERNAL;
 	pid = fork();
 	if (pid == 0)
-		verifier_run(config, ends[1], &record, mailbox);
+		verifier_run(config, ends[1], &record, &facts);
 	(void)close(ends[1]);
 	p.fd = ends[0];
 	if (pid != -1) {

@@ -12,6 +12,7 @@
 #include "state.h"
 
 #define ANY UINT32_MAX
+#define PHASE_ANY (PHASE_LOGIN | PHASE_MAILBOX | PHASE_DONE | PHASE_EXCHANGE)
 
 struct request {
 	uint32_t type;
@@ -23,15 +24,17 @@ struct request {
 /* clang-format off */
 static const struct request requests[] = {
 	{ CH_PASSWORD, PHASE_LOGIN, 100, on_password },
+	{ CH_DIGEST, PHASE_LOGIN, 1, on_digest },
+	{ CH_STEP, PHASE_LOGIN | PHASE_EXCHANGE, 1000, on_step },
 	{ CH_EXTERNAL, PHASE_LOGIN, 1, on_external },
 	{ CH_OPEN, PHASE_MAILBOX, ANY, on_open },
 	{ CH_LOOK, PHASE_MAILBOX, ANY, on_look },
 	{ CH_MARK, PHASE_MAILBOX, VIEW_MESSAGES_MAX / (8 * CHANNEL_SET) + 1,
 	    on_mark },
 	{ CH_UPDATE, PHASE_MAILBOX, 1, on_update },
-	{ CH_TRACE, PHASE_LOGIN | PHASE_MAILBOX | PHASE_DONE, ANY, on_trace },
-	{ CH_DEBUG, PHASE_LOGIN | PHASE_MAILBOX | PHASE_DONE, ANY, on_debug },
-	{ CH_END, PHASE_LOGIN | PHASE_MAILBOX | PHASE_DONE, 1, on_end },
+	{ CH_TRACE, PHASE_ANY, ANY, on_trace },
+	{ CH_DEBUG, PHASE_ANY, ANY, on_debug },
+	{ CH_END, PHASE_ANY, 1, on_end },
 };
 /* clang-format on */
 
@@ -57,6 +60,14 @@ phase_done(struct back *back)
 {
 	back->phase = PHASE_DONE;
 	back->done = clock_ms();
+}
+
+void
+rules_broken(struct back *back)
+{
+	log_warnx("the front broke the rules: %s, phase %d",
+	    channel_name(back->record.type), (int)back->phase);
+	back->over = back->broken = true;
 }
 
 void
@@ -86,12 +97,15 @@ request_run(struct back *back)
 		back->over = true;
 		return;
 	}
-	request = n == 1 ? request_find(back) : NULL;
-	if (request == NULL) {
-		log_warnx("the front broke the rules: %s, phase %d",
-		    n == 1 ? channel_name(back->record.type) : "bad record",
+	if (n == -1) {
+		log_warnx("the front broke the rules: bad record, phase %d",
 		    (int)back->phase);
 		back->over = back->broken = true;
+		return;
+	}
+	request = request_find(back);
+	if (request == NULL) {
+		rules_broken(back);
 		return;
 	}
 	if (back->seen[request->type] < ANY)

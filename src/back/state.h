@@ -7,12 +7,18 @@
 
 #include <time.h>
 
+#include "auth.h"
 #include "back.h"
 #include "channel.h"
 #include "mailbox.h"
 
 /* When a record may come. */
-enum phase { PHASE_LOGIN = 1, PHASE_MAILBOX = 2, PHASE_DONE = 4 };
+enum phase {
+	PHASE_LOGIN = 1,
+	PHASE_MAILBOX = 2,
+	PHASE_DONE = 4,
+	PHASE_EXCHANGE = 8 /* SASL: a verifier waits for the next step */
+};
 
 struct back {
 	const struct config *config;
@@ -23,12 +29,19 @@ struct back {
 	bool broken; /* the front broke the rules */
 	int channel; /* to the front */
 	pid_t front;
-	int leash[2];      /* on the front, from when we are not root; or -1 */
-	int64_t done;      /* clock_ms() when the phase became PHASE_DONE */
-	int trace;         /* the trace file, or -1 */
-	bool plaintext;    /* clear-text passwords are accepted */
-	int64_t begin;     /* clock_ms() */
-	uint64_t failures; /* of logins */
+	int leash[2];   /* on the front, from when we are not root; or -1 */
+	int64_t done;   /* clock_ms() when the phase became PHASE_DONE */
+	int trace;      /* the trace file, or -1 */
+	bool plaintext; /* clear-text passwords are accepted */
+	uint32_t mechanisms;    /* of SASL that are: bit n, enum
+			      * channel_mechanism */
+	char stamp[STAMP_SIZE]; /* of the greeting, for APOP; "" = none */
+	pid_t verifier;         /* a login's, or -1 */
+	int verifier_channel;
+	const char *method;      /* of the login that is tried, for the log */
+	unsigned cancels;        /* exchanges that the client gave up */
+	int64_t begin;           /* clock_ms() */
+	uint64_t failures;       /* of logins */
 	char name[CHANNEL_NAME]; /* who is logged in; "" before */
 	struct mailbox *mailbox; /* once logged in */
 	int keeper;              /* channel to the lock keeper, or -1 */
@@ -49,9 +62,34 @@ void phase_done(struct back *back);
 /* Take one record from the channel and do what it asks. */
 void request_run(struct back *back);
 
+/* The front asked what it may not: the session is over. */
+void rules_broken(struct back *back);
+
 /* login.c */
 void on_password(struct back *back);
+void on_digest(struct back *back);
 void on_external(struct back *back);
+void on_step(struct back *back);
+
+/* exchange.c */
+
+/* Start a verifier on the login in back->record; -1 after a log line. */
+int verifier_start(struct back *back) MUST_CHECK;
+
+/* Hand it the next step, which is in back->record. */
+void verifier_tell(struct back *back);
+
+/*
+ * What it says: CH_ACCOUNT, and it is gone; or, to a CH_STEP in back->record,
+ * a challenge, and it waits for the next.
+ */
+void verifier_hear(struct back *back, struct record *said);
+
+/* End the one that there is, if there is one. */
+void verifier_drop(struct back *back);
+
+/* The account of a verifier that gave no answer. */
+void account_unknown(struct ch_account *account);
 
 /* serve.c */
 void on_open(struct back *back);

@@ -47,6 +47,7 @@ static const struct setting settings[] = {
 	{ "passwd-file", TYPE_PATH, "", 0, 0, AT(passwd_file) },
 	{ "mailauth-file", TYPE_PATH, "/etc/pop3d/mailauth", 1, 1,
 	    AT(mailauth_file) },
+	{ "apop-only", TYPE_BOOL, "no", 0, 0, AT(apop_only) },
 	{ "plaintext", TYPE_PLAINTEXT, "local", 0, 0, AT(plaintext) },
 	{ "minimum-uid", TYPE_NUMBER, "1", 1, UINT32_MAX - 1, AT(minimum_uid) },
 	{ "front-user", TYPE_TEXT, "", 0, 0, AT(front_user) },
@@ -145,6 +146,18 @@ set_auth(struct config *config, const char *value)
 	memcpy(config->auth, kinds, sizeof(kinds[0]) * count);
 	config->auth_count = count;
 	return 0;
+}
+
+bool
+config_auth(const struct config *config, enum auth_kind kind)
+{
+	size_t i;
+
+	for (i = 0; i < config->auth_count; i++) {
+		if (config->auth[i] == kind)
+			return true;
+	}
+	return false;
 }
 
 static int

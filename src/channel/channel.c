@@ -94,7 +94,8 @@ static const struct check checks[] = {
 	STRING(CH_PASSWORD, CH_PASSWORD, password.name),
 	STRING(CH_PASSWORD, CH_PASSWORD, password.secret),
 	STRING(CH_DIGEST, CH_DIGEST, digest.name),
-	STRING(CH_STEP, CH_STEP, step.mechanism),
+	MOST(CH_STEP, CH_STEP, step.mechanism, MECHANISM_LIMIT - 1),
+	MOST(CH_STEP, CH_STEP, step.given, 1),
 	MOST(CH_STEP, CH_STEP, step.length, CHANNEL_STEP),
 	STRING(CH_EXTERNAL, CH_EXTERNAL, external.name),
 	MOST(CH_PASSWORD + 1, CH_DIGEST + 1, login.code, CODE_LIMIT - 1),
@@ -103,6 +104,7 @@ static const struct check checks[] = {
 	TEXT(CH_EXTERNAL + 1, CH_EXTERNAL + 1, login.text),
 	MOST(CH_STEP + 1, CH_STEP + 1, stepped.login.code, CODE_LIMIT - 1),
 	TEXT(CH_STEP + 1, CH_STEP + 1, stepped.login.text),
+	MOST(CH_STEP + 1, CH_STEP + 1, stepped.done, 1),
 	MOST(CH_STEP + 1, CH_STEP + 1, stepped.length, CHANNEL_STEP),
 	MOST(CH_SIGN, CH_SIGN, sign.length, CHANNEL_SIGN),
 	MOST(CH_SIGN + 1, CH_UNSEAL + 1, octets.code, CODE_LIMIT - 1),
@@ -143,6 +145,22 @@ channel_name(uint32_t type)
 	if (type >= CHANNEL_TYPES || types[type].name == NULL)
 		return "unknown";
 	return types[type].name;
+}
+
+const char *
+channel_mechanism_name(uint32_t mechanism)
+{
+	static const char *const names[MECHANISM_LIMIT] = {
+	    [MECHANISM_PLAIN] = "PLAIN",
+	    [MECHANISM_LOGIN] = "LOGIN",
+	    [MECHANISM_CRAM_MD5] = "CRAM-MD5",
+	    [MECHANISM_SCRAM_SHA_1] = "SCRAM-SHA-1",
+	    [MECHANISM_SCRAM_SHA_256] = "SCRAM-SHA-256",
+	};
+
+	if (mechanism >= MECHANISM_LIMIT || names[mechanism] == NULL)
+		return "";
+	return names[mechanism];
 }
 
 int
