@@ -140,15 +140,12 @@ login_accept(struct session *s, const int *descriptors, size_t count)
 	s->state = TRANS;
 }
 
-void
-ask_login(struct session *s, uint32_t type)
+/* What the answer to a login, in s->record, means. */
+static void
+login_take(struct session *s, const int *descriptors, size_t count)
 {
 	const struct ch_login *login = &s->record.u.login;
-	int descriptors[3];
-	size_t count = ARRAY_SIZE(descriptors);
 
-	if (!ask(s, type, descriptors, &count))
-		return;
 	if (login->code == CODE_OK) {
 		login_accept(s, descriptors, count);
 		return;
@@ -157,6 +154,31 @@ ask_login(struct session *s, uint32_t type)
 		(void)close(descriptors[--count]);
 	if (login->last)
 		session_end(s, END_LOGIN_FAILED);
+}
+
+void
+ask_login(struct session *s, uint32_t type)
+{
+	int descriptors[3];
+	size_t count = ARRAY_SIZE(descriptors);
+
+	if (ask(s, type, descriptors, &count))
+		login_take(s, descriptors, count);
+}
+
+bool
+ask_step(struct session *s)
+{
+	int descriptors[3];
+	size_t count = ARRAY_SIZE(descriptors);
+
+	if (!ask(s, CH_STEP, descriptors, &count))
+		return false;
+	if (s->record.u.stepped.done == 0 && count == 0)
+		return true;
+	/* Its answer begins with that to any login. */
+	login_take(s, descriptors, count);
+	return false;
 }
 
 bool

@@ -7,7 +7,7 @@
 
 #include "session.h"
 
-static const char plaintext_refused[] =
+const char plaintext_refused[] =
     "-ERR clear-text passwords are not accepted on this connection";
 
 void
@@ -26,7 +26,7 @@ do_user(struct session *s, const struct command *c)
 	output_line(s, "+OK now the password");
 }
 
-static void
+void
 login_answer(struct session *s)
 {
 	const struct ch_login *login = &s->record.u.login;
@@ -68,16 +68,67 @@ do_pass(struct session *s, const struct command *c)
 	s->user[0] = '\0';
 }
 
-/* RFC 5034, 4; clients without CAPA ask for the list this way. */
-void
-do_auth(struct session *s, const struct command *c)
+/* 0..15, or -1. */
+static int
+digit_value(char c)
 {
-	if (c->count > 0) {
-		output_line(s, "-ERR unknown authentication mechanism");
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static int
+digest_get(const char *text, uint8_t digest[16])
+{
+	int high, low;
+	size_t i;
+
+	if (strlen(text) != 32)
+		return -1;
+	for (i = 0; i < 16; i++) {
+		high = digit_value(text[2 * i]);
+		low = digit_value(text[2 * i + 1]);
+		if (high == -1 || low == -1)
+			return -1;
+		digest[i] = (uint8_t)(high << 4 | low);
+	}
+	return 0;
+}
+
+/*
+ * Once: the timestamp is in the greeting, there is no other, and a second
+ * digest of it would be a second guess that costs the guesser no connection.
+ */
+void
+do_apop(struct session *s, const struct command *c)
+{
+	struct ch_digest *d = &s->record.u.digest;
+
+	if (s->args->stamp[0] == '\0') {
+		output_line(s, "-ERR there is no APOP here");
 		return;
 	}
-	output_line(s, "+OK mechanisms follow");
-	output_text(s, ".\r\n");
+	if (s->stamp_used) {
+		output_line(s, "-ERR APOP was tried: connect again");
+		session_end(s, END_LOGIN_FAILED);
+		return;
+	}
+	memset(d, 0, sizeof(*d));
+	if (text_copy(d->name, sizeof(d->name), c->argument[0],
+		strlen(c->argument[0])) == -1 ||
+	    digest_get(c->argument[1], d->digest) == -1) {
+		output_line(s, "-ERR not a name and 32 hexadecimal digits");
+		return;
+	}
+	s->stamp_used = true;
+	memcpy(s->user, d->name, sizeof(s->user));
+	ask_login(s, CH_DIGEST);
+	if (s->state == TRANS)
+		memcpy(s->name, s->user, sizeof(s->name));
+	login_answer(s);
+	s->user[0] = '\0';
 }
 
 void
@@ -88,8 +139,13 @@ do_capa(struct session *s, const struct command *c)
 	output_text(s,
 	    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
 	    "PIPELINING\r\n");
-	if (s->args->plaintext)
+	if (s->args->plaintext && !s->args->authenticated)
 		output_text(s, "USER\r\n");
+	if (s->args->mechanisms != 0) {
+		output_text(s, "SASL");
+		sasl_list(s, " ", "");
+		output_text(s, "\r\n");
+	}
 	output_text(s, "EXPIRE NEVER\r\nIMPLEMENTATION pop3d\r\n.\r\n");
 }
 

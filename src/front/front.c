@@ -11,13 +11,19 @@
 
 #include "session.h"
 
+#define GREETING_TEXT 380 /* octets: with a stamp no line has more than 512 */
+
 /* Nothing has been read: this may be said before the front is closed in. */
 static void
 greet(struct session *s)
 {
 	if (s->args->authenticated)
 		return;
-	output_line(s, "+OK %s", s->args->greeting);
+	if (s->args->stamp[0] != '\0')
+		output_line(s, "+OK %.*s %s", GREETING_TEXT, s->args->greeting,
+		    s->args->stamp);
+	else
+		output_line(s, "+OK %s", s->args->greeting);
 	output_flush(s);
 }
 
@@ -50,10 +56,14 @@ lines_run(struct session *s)
 	while (s->state != OVER) {
 		switch (input_line(s, &line, &length)) {
 		case LINE_OK:
-			command_run(s, line, length);
+			if (s->exchange)
+				sasl_line(s, line, length);
+			else
+				command_run(s, line, length);
 			break;
 		case LINE_BAD:
 			trace(s, "< <a bad line>");
+			sasl_cancel(s);
 			command_nonsense(s, "not a command line");
 			break;
 		case LINE_MORE:
@@ -99,6 +109,8 @@ front_run(const struct front_args *args)
 	s->file = s->parts.fd = s->parts.base = -1;
 	s->output.socket = true;
 	s->channel = args->channel;
+	s->input.buffer = s->input.small;
+	s->input.size = sizeof(s->input.small);
 	busy_drop(s);
 	greet(s);
 	if (front_close_in(args) == -1)

@@ -2,9 +2,12 @@
  * input.c - lines from the client.
  */
 
+#include <sys/mman.h>
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "session.h"
@@ -26,11 +29,64 @@ line_clean(const char *line, size_t length)
 	    memchr(line, '\r', length) == NULL;
 }
 
+/* Octets of the line that begins here, at most, with its end. */
+static size_t
+line_most(const struct session *s)
+{
+	const struct input *in = &s->input;
+	static const char verb[] = "AUTH ";
+
+	if (s->exchange)
+		return SASL_LINE_OCTETS;
+	if (s->state == AUTH && in->end - in->begin >= strlen(verb) &&
+	    strncasecmp(in->buffer + in->begin, verb, strlen(verb)) == 0)
+		return SASL_LINE_OCTETS;
+	return LINE_MAX_OCTETS;
+}
+
+/* An idle session has no memory for long lines. */
+static bool
+input_grow(struct input *in)
+{
+	char *pages;
+
+	if (in->buffer != in->small)
+		return true;
+	pages = mmap(NULL, INPUT_LARGE, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED)
+		return false;
+	in->end -= in->begin;
+	memcpy(pages, in->small + in->begin, in->end);
+	in->begin = 0;
+	explicit_bzero(in->small, sizeof(in->small));
+	in->buffer = pages;
+	in->size = INPUT_LARGE;
+	return true;
+}
+
+static void
+input_shrink(struct input *in)
+{
+	if (in->buffer == in->small || in->end >= LINE_MAX_OCTETS)
+		return;
+	memcpy(in->small, in->buffer, in->end);
+	/* What the system gives back is cleared. */
+	(void)munmap(in->buffer, INPUT_LARGE);
+	in->buffer = in->small;
+	in->size = sizeof(in->small);
+}
+
 /* A line that does not end within the limit is dropped as it comes. */
 static enum line
-line_unfinished(struct input *in)
+line_unfinished(struct session *s)
 {
-	if (!in->skipping && in->end - in->begin < LINE_MAX_OCTETS)
+	struct input *in = &s->input;
+	size_t unread = in->end - in->begin;
+
+	if (!in->skipping && unread < LINE_MAX_OCTETS)
+		return LINE_MORE;
+	if (!in->skipping && unread < line_most(s) && input_grow(in))
 		return LINE_MORE;
 	in->skipping = true;
 	in->begin = in->end = 0;
@@ -42,15 +98,16 @@ input_line(struct session *s, char **line, size_t *length)
 {
 	struct input *in = &s->input;
 	char *begin = in->buffer + in->begin, *end;
+	bool bad;
 
 	end = memchr(begin, '\n', in->end - in->begin);
 	if (end == NULL)
-		return line_unfinished(in);
+		return line_unfinished(s);
+	bad = in->skipping || (size_t)(end - begin) >= line_most(s);
 	in->begin += (size_t)(end - begin) + 1;
-	if (in->skipping || end - begin >= LINE_MAX_OCTETS) {
-		in->skipping = false;
+	in->skipping = false;
+	if (bad)
 		return LINE_BAD;
-	}
 	if (end > begin && end[-1] == '\r')
 		end--;
 	*end = '\0';
@@ -120,6 +177,7 @@ input_pull(struct input *in)
 	explicit_bzero(in->buffer + unread, in->end - unread);
 	in->begin = 0;
 	in->end = unread;
+	input_shrink(in);
 }
 
 bool
@@ -136,8 +194,8 @@ input_wait(struct session *s)
 	if (wait_failed(s, ready, fds))
 		return false;
 	do
-		n = read(STDIN_FILENO, in->buffer + in->end,
-		    sizeof(in->buffer) - in->end);
+		n = read(
+		    STDIN_FILENO, in->buffer + in->end, in->size - in->end);
 	while (n == -1 && errno == EINTR);
 	if (n <= 0) {
 		session_end(s, END_DISCONNECTED);

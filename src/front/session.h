@@ -10,10 +10,14 @@
 #include "wire.h"
 
 #define LINE_MAX_OCTETS 1024 /* of a command with its end; RFC 2449, 4: 255 */
-#define INPUT_SIZE 4096      /* octets read at once */
-#define OUTPUT_SIZE 524288   /* octets written at once */
-#define MAIL_SIZE 262144     /* octets of a message read at once */
-#define SMALL_SIZE 8192      /* octets of each, while little is to be said */
+#define SASL_LINE_OCTETS \
+	12352              /* of AUTH or a response; RFC 5034, 4: 12,288 of
+				* base64 */
+#define INPUT_SIZE 4096    /* octets read at once */
+#define INPUT_LARGE 16384  /* the same, while such a line is on its way */
+#define OUTPUT_SIZE 524288 /* octets written at once */
+#define MAIL_SIZE 262144   /* octets of a message read at once */
+#define SMALL_SIZE 8192    /* octets of each, while little is to be said */
 #define BUSY_MS 100 /* after this time without a command a session is idle */
 #define NONSENSE_MAX 10 /* bad commands a session */
 #define ARGUMENTS_MAX 2
@@ -29,7 +33,9 @@ enum line {
 };
 
 struct input {
-	char buffer[INPUT_SIZE];
+	char *buffer; /* small, or a larger one that is ours */
+	size_t size;
+	char small[INPUT_SIZE];
 	size_t begin, end; /* unread octets of buffer */
 	bool skipping;     /* inside a line that is too long */
 };
@@ -59,7 +65,9 @@ struct session {
 	bool deaf;               /* the client takes no more: write nothing */
 	bool lost;               /* octets of a message could not be written */
 	char user[CHANNEL_NAME]; /* from USER; "" before */
-	char name[CHANNEL_NAME]; /* who is logged in; "" with -a */
+	char name[CHANNEL_NAME]; /* who is logged in; "" with -a and AUTH */
+	bool exchange;           /* AUTH: the next line is a response */
+	bool stamp_used;         /* APOP was tried */
 	struct view_parts parts; /* the view, until it is read */
 	uint32_t messages;       /* in it */
 	struct view view;        /* all 0 before */
@@ -139,6 +147,12 @@ void tell(struct session *s, uint32_t type);
 
 void ask_login(struct session *s, uint32_t type);
 
+/*
+ * A step of SASL, which is in s->record: true with a challenge in s->record;
+ * else the exchange is over, as after ask_login().
+ */
+bool ask_step(struct session *s);
+
 /* Read the view now; false after having answered that it cannot be. */
 bool view_need(struct session *s);
 
@@ -179,10 +193,28 @@ void retrieve_maildir(struct session *s, uint32_t index, uint64_t lines);
 void do_retr(struct session *s, const struct command *c);
 void do_top(struct session *s, const struct command *c);
 
+/* sasl.c */
+
+/* A line that is a response. */
+void sasl_line(struct session *s, char *line, size_t length);
+
+/* The exchange ends; the client must be answered. */
+void sasl_cancel(struct session *s);
+
+/* The names of the mechanisms that are accepted, the best first. */
+void sasl_list(struct session *s, const char *before, const char *after);
+
+void do_auth(struct session *s, const struct command *c);
+
 /* authorization.c */
+
+/* The answer to a login that was asked for. */
+void login_answer(struct session *s);
+
+extern const char plaintext_refused[];
 void do_user(struct session *s, const struct command *c);
 void do_pass(struct session *s, const struct command *c);
-void do_auth(struct session *s, const struct command *c);
+void do_apop(struct session *s, const struct command *c);
 void do_capa(struct session *s, const struct command *c);
 void do_quit(struct session *s, const struct command *c);
 
