@@ -28,16 +28,19 @@ proof_keys(const struct config *config, struct proof *proof,
     enum mailauth_hash kind, struct mailauth_keys *keys)
 {
 	struct mailauth_entry other;
+	int rc;
 
 	*keys = proof->entry.keys[kind];
-	if (keys->iterations != 0 || proof->found == -1)
+	if (proof->found == -1)
 		return;
-	proof->missing = true;
-	if (mailauth_pretend(config->mailauth_file, proof->name, &other) == 0) {
-		*keys = other.keys[kind];
-	} else {
+	/* Asked for every name, or it would show who needs it. */
+	rc = mailauth_pretend(config->mailauth_file, proof->name, &other);
+	if (rc == -1) {
 		proof->found = -1;
 		proof->error = errno;
+	} else if (keys->iterations == 0) {
+		proof->missing = true;
+		*keys = other.keys[kind];
 	}
 	explicit_bzero(&other, sizeof(other));
 }

@@ -23,7 +23,7 @@ digest_parse(const char *text, uint8_t digest[CRYPTO_MD5])
 		if (digit == NULL)
 			return -1;
 		value = (unsigned)(digit - digits);
-		digest[i / 2] = (uint8_t)(digest[i / 2] << 4 | value);
+		digest[i / 2] = (uint8_t)((unsigned)digest[i / 2] << 4 | value);
 	}
 	return 0;
 }

@@ -82,7 +82,7 @@ verifier_exchange(const struct config *config, struct record *request,
 	while (rc == 1 &&
 	    sasl_step(&sasl, &request->u.step, &answer.u.stepped, account) ==
 		SASL_CHALLENGE) {
-		explicit_bzero(&request->u.step, sizeof(request->u.step));
+		explicit_bzero(request, sizeof(*request));
 		rc = channel_write(VERIFIER_FD, &answer, CH_STEP + 1, NULL, 0);
 		if (rc == 0)
 			rc = channel_read(VERIFIER_FD, request, NULL, NULL);

@@ -44,9 +44,8 @@ use_request(const struct record *r)
 		use_string(r->u.digest.name, CHANNEL_NAME, false);
 		break;
 	case CH_STEP:
-		use_string(
-		    r->u.step.mechanism, sizeof(r->u.step.mechanism), false);
-		MUST(r->u.step.length <= CHANNEL_STEP);
+		MUST(r->u.step.mechanism < MECHANISM_LIMIT &&
+		    r->u.step.given <= 1 && r->u.step.length <= CHANNEL_STEP);
 		break;
 	case CH_EXTERNAL:
 		use_string(r->u.external.name, CHANNEL_NAME, false);
@@ -102,6 +101,7 @@ use_answer(const struct record *r)
 		break;
 	case CH_STEP + 1:
 		MUST(r->u.stepped.login.code < CODE_LIMIT &&
+		    r->u.stepped.done <= 1 &&
 		    r->u.stepped.length <= CHANNEL_STEP);
 		use_string(r->u.stepped.login.text, CHANNEL_TEXT, true);
 		break;

@@ -76,7 +76,10 @@ static const struct {
 	uint32_t most;
 } limits[] = {
     /* clang-format off */
+	{ CH_STEP, U(step.mechanism), MECHANISM_LIMIT - 1 },
+	{ CH_STEP, U(step.given), 1 },
 	{ CH_STEP, U(step.length), CHANNEL_STEP },
+	{ CH_STEP + 1, U(stepped.done), 1 },
 	{ CH_STEP + 1, U(stepped.length), CHANNEL_STEP },
 	{ CH_STEP + 1, U(stepped.login.code), CODE_LIMIT - 1 },
 	{ CH_PASSWORD + 1, U(login.code), CODE_LIMIT - 1 },
@@ -117,7 +120,6 @@ static const struct {
 	{ CH_PASSWORD, U(password.name), CHANNEL_NAME, false },
 	{ CH_PASSWORD, U(password.secret), CHANNEL_SECRET, false },
 	{ CH_DIGEST, U(digest.name), CHANNEL_NAME, false },
-	{ CH_STEP, U(step.mechanism), 32, false },
 	{ CH_EXTERNAL, U(external.name), CHANNEL_NAME, false },
 	{ CH_PASSWORD + 1, U(login.text), CHANNEL_TEXT, true },
 	{ CH_DIGEST + 1, U(login.text), CHANNEL_TEXT, true },

@@ -19,6 +19,7 @@ static pid_t
 verifier_fork(
     int ends[2], int connection, struct record *request, const char *owner_of)
 {
+	const struct verifier_facts facts = {owner_of, ""};
 	pid_t pid;
 
 	if (channel_pair(ends) == -1 || (pid = fork()) == -1)
@@ -27,7 +28,7 @@ verifier_fork(
 		if (connection != -1 &&
 		    (dup2(connection, 0) == -1 || dup2(connection, 1) == -1))
 			_exit(2);
-		verifier_run(&world_config, ends[1], request, owner_of);
+		verifier_run(&world_config, ends[1], request, &facts);
 	}
 	(void)close(ends[1]);
 	return pid;
@@ -104,9 +105,15 @@ test_password(void)
 	request.type = CH_EXTERNAL;
 	ok(verifier_ask(&request, NULL) == CODE_PERMANENT,
 	    "no login without a password where -a has not");
-	request.type = CH_STEP;
+	request.type = CH_DIGEST;
 	ok(verifier_ask(&request, NULL) == CODE_PERMANENT,
-	    "nothing that is not there yet");
+	    "no APOP where no stamp was given");
+	request.type = CH_STEP;
+	ok(verifier_ask(&request, "/var/mail/bob") == CODE_PERMANENT,
+	    "no SASL where -a has logged in");
+	request.type = CH_LOOK;
+	ok(verifier_ask(&request, NULL) == CODE_PERMANENT,
+	    "nothing that is no login");
 }
 
 /* The connection ends when the back and the front leave it, not later. */
