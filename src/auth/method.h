@@ -45,10 +45,6 @@ void owner_account(const struct config *config, const char *owner_of,
 void auth_proved(
     const struct config *config, const char *name, struct ch_account *account);
 
-/* The identity (uid, gid, groups, name, home) of a name of mailauth's. */
-void account_of(
-    const struct config *config, const char *name, struct ch_account *account);
-
 /* The account becomes nothing but this code and reason. */
 void account_deny(struct ch_account *account, uint32_t code, const char *format,
     ...) FORMAT(3, 4);
