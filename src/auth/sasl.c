@@ -110,9 +110,10 @@ plain_step(struct sasl *sasl, struct turn *turn)
 	if (name >= end)
 		return turn_malformed(sasl, turn);
 	secret = name + strlen(name) + 1;
-	if (text_copy(sasl->proof.name, sizeof(sasl->proof.name), name,
-		strlen(name)) == -1 ||
-	    secret > end || secret + strlen(secret) != end)
+	/* A password in the place of the name shall not be in the log. */
+	if (secret > end || secret + strlen(secret) != end ||
+	    text_copy(sasl->proof.name, sizeof(sasl->proof.name), name,
+		strlen(name)) == -1)
 		return turn_malformed(sasl, turn);
 	if (authzid[0] != '\0' && strcmp(authzid, name) != 0)
 		return turn_deny(sasl, turn, "it wants to be another user");
