@@ -8,6 +8,7 @@
  */
 
 #include "line_back.h"
+#include "line_box.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #include "front/input.c"
 #include "front/output.c"
 #include "front/retrieve.c"
+#include "front/sasl.c"
 #include "front/transaction.c"
 #undef calloc
 #undef malloc
@@ -56,13 +58,16 @@ session_play(
 	run.seed = seed;
 	run.turn = seed;
 	run.logins = 0;
-	run.asked = run.ended = false;
+	run.asked = run.ended = run.exchange = false;
+	run.cancels = 0;
 	run.deleted = 0;
 	run.out.length = 0;
 	memset(&args, 0, sizeof(args));
 	args.channel = CHANNEL_FD;
 	args.greeting = "ready";
 	args.plaintext = (how & NO_PLAINTEXT) == 0;
+	args.mechanisms = mechanisms_of(how);
+	args.stamp = stamp_of(how);
 	args.authenticated = (how & WITH_A) != 0;
 	args.trace = (how & TRACED) != 0;
 	args.timeout = 600;

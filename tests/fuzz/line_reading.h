@@ -8,13 +8,18 @@
 
 #include "line_back.h"
 
+#define LONGEST 1024 /* octets of a line with its end */
+#define LONGEST_SASL 12352
+
 struct reading {
 	const char *out; /* answers not yet accounted for */
 	size_t left;
 	unsigned how;
 	enum state state;
-	bool user;
-	unsigned logins, nonsense;
+	bool user, stamp_used;
+	unsigned
+	    needs; /* responses until the exchange ends; 0: there is none */
+	unsigned logins, nonsense, cancels;
 	uint8_t deleted;
 	uint32_t last;
 };
@@ -58,6 +63,15 @@ want_list(struct reading *r, int lines)
 	while (strcmp(want_line(r, ""), ".") != 0)
 		count++;
 	MUST(lines == -1 || count == lines);
+}
+
+/* A line of any length, of two parts. */
+static void
+want_text2(struct reading *r, const char *one, const char *two)
+{
+	want_octets(r, one, strlen(one));
+	want_octets(r, two, strlen(two));
+	want_octets(r, "\r\n", 2);
 }
 
 static uint32_t
@@ -207,13 +221,17 @@ read_quit(struct reading *r)
 	r->state = OVER;
 }
 
+#include "line_sasl.h"
+
 static void
 read_bad(struct reading *r)
 {
 	(void)want_line(r, "-ERR");
+	if (r->needs > 0)
+		read_cancel(r);
 	if (++r->nonsense < 10)
 		return;
-	MUST(run.said == END_NONSENSE);
+	MUST(run.said == END_NONSENSE || r->state == OVER);
 	r->state = OVER;
 }
 
@@ -320,8 +338,9 @@ read_transaction(struct reading *r, const char *verb, char *word[2], int words)
 static void
 read_command(struct reading *r, char *line)
 {
-	static const char verbs[] = " USER PASS AUTH STAT LIST RETR DELE NOOP "
-				    "RSET TOP UIDL LAST PING CAPA QUIT ";
+	static const char verbs[] =
+	    " USER PASS APOP AUTH STAT LIST RETR DELE NOOP "
+	    "RSET TOP UIDL LAST PING CAPA QUIT ";
 	char *rest = line + strcspn(line, " "), *word[2], name[16];
 	int words;
 
@@ -342,9 +361,11 @@ read_command(struct reading *r, char *line)
 		(void)want_line(r, "+OK");
 		want_list(r, -1);
 	} else if (strcasecmp(line, "AUTH") == 0 && r->state == AUTH &&
-	    words == 0) {
-		(void)want_line(r, "+OK");
-		want_list(r, 0);
+	    words <= 2) {
+		read_auth(r, word, words);
+	} else if (strcasecmp(line, "APOP") == 0 && r->state == AUTH &&
+	    words == 2) {
+		read_apop(r, word[0], word[1]);
 	} else if (r->state == TRANS) {
 		read_transaction(r, line, word, words);
 	} else
@@ -354,9 +375,12 @@ read_command(struct reading *r, char *line)
 static void
 read_line(struct reading *r, const uint8_t *octets, size_t length)
 {
-	char line[1024];
+	char line[LONGEST_SASL];
+	bool sasl = r->needs > 0 ||
+	    (r->state == AUTH && length >= 5 &&
+		strncasecmp((const char *)octets, "AUTH ", 5) == 0);
 
-	if (length >= 1024) {
+	if (length >= (sasl ? LONGEST_SASL : LONGEST)) {
 		read_bad(r);
 		return;
 	}
@@ -367,6 +391,8 @@ read_line(struct reading *r, const uint8_t *octets, size_t length)
 	line[length] = '\0';
 	if (strlen(line) != length || strchr(line, '\r') != NULL)
 		read_bad(r);
+	else if (r->needs > 0)
+		read_response(r, line);
 	else
 		read_command(r, line);
 }
@@ -374,12 +400,15 @@ read_line(struct reading *r, const uint8_t *octets, size_t length)
 static void
 read_all(const uint8_t *in, size_t length, unsigned how)
 {
-	struct reading r = {
-	    run.out.octets, run.out.length, how, AUTH, false, 0, 0, 0, 0};
+	struct reading r = {.out = run.out.octets,
+	    .left = run.out.length,
+	    .how = how,
+	    .state = AUTH};
 	const uint8_t *end;
 
 	if ((how & WITH_A) == 0) {
-		want_text(&r, "+OK ready");
+		want_text(&r, "+OK ready%s%s",
+		    stamp_of(how)[0] == '\0' ? "" : " ", stamp_of(how));
 	} else if ((how & REFUSED) == 0) {
 		(void)want_line(&r, "+OK ready, ");
 		r.state = TRANS;
