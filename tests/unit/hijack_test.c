@@ -14,7 +14,8 @@ static void
 test_types(void)
 {
 	static const uint32_t free_types[] = {CH_TRACE, CH_DEBUG, CH_END};
-	static const uint32_t login_types[] = {CH_PASSWORD, CH_EXTERNAL};
+	static const uint32_t login_types[] = {
+	    CH_PASSWORD, CH_DIGEST, CH_EXTERNAL};
 	static const uint32_t mailbox_types[] = {
 	    CH_OPEN, CH_LOOK, CH_MARK, CH_UPDATE};
 	struct attack a = {.log = NULL, .lines = -1};
@@ -22,7 +23,7 @@ test_types(void)
 	bool allowed;
 	size_t i;
 
-	for (try_phase = 1; try_phase <= 4; try_phase *= 2) {
+	for (try_phase = 1; try_phase <= 8; try_phase *= 2) {
 		for (try_type = 0; try_type < CHANNEL_TYPES + 3; try_type++) {
 			allowed = false;
 			for (i = 0; i < ARRAY_SIZE(free_types); i++)
@@ -33,6 +34,7 @@ test_types(void)
 			for (i = 0; i < ARRAY_SIZE(mailbox_types); i++)
 				allowed |= try_phase == 2 &&
 				    try_type == mailbox_types[i];
+			allowed |= try_phase == 8 && try_type == CH_STEP;
 			a.name = allowed ? "may come: " : "may not come: ";
 			a.front = allowed ? front_allowed : front_type;
 			a.log = allowed ? NULL : "the front broke the rules: ";
@@ -122,6 +124,10 @@ static const struct field {
 	{ "a name without NUL", 1, CH_PASSWORD, 0, CHANNEL_NAME, 'a' },
 	{ "a password without NUL", 1, CH_PASSWORD, CHANNEL_NAME,
 	    CHANNEL_SECRET, 'a' },
+	{ "a digest's name without NUL", 1, CH_DIGEST, 0, CHANNEL_NAME, 'a' },
+	{ "no such mechanism", 1, CH_STEP, 0, 1, MECHANISM_LIMIT },
+	{ "a step given twice", 8, CH_STEP, 4, 1, 2 },
+	{ "a step of 2^32 - 1 octets", 8, CH_STEP, 8, 4, 0xff },
 	{ "an external name without NUL", 1, CH_EXTERNAL, 0, CHANNEL_NAME,
 	    'a' },
 	{ "a trace without NUL", 1, CH_TRACE, 0, CHANNEL_TEXT, 'a' },
@@ -395,61 +401,9 @@ test_clock(void)
 	(void)run_left();
 }
 
-static void
-accounts_write(void)
-{
-	const char *hash = world_hash(SECRET, "$5$rounds=1000$abcdefgh");
-	static char text[32768];
-	char line[256];
-	size_t used = 0;
-	unsigned i;
-
-	if (hash == NULL)
-		fatalx("no hash");
-	for (i = 0; i < 64; i++) {
-		text_cut(line, sizeof(line), "u%u:%s:%u:%u::%s:\n", i, hash,
-		    world_uid(), world_gid(), world_folder);
-		memcpy(text + used, line, strlen(line));
-		used += strlen(line);
-	}
-	world_write(world_path("passwd"), text, used, 0600);
-}
-
-static void
-folder_make(const char *name, bool of_user)
-{
-	const char *path = world_path(name);
-
-	if (mkdir(path, 0755) == -1 ||
-	    (of_user && geteuid() == 0 &&
-		chown(path, world_uid(), world_gid()) == -1))
-		fatal("%s", path);
-}
-
-static void
-world_prepare(void)
-{
-	char text[CHANNEL_PATH];
-
-	world_begin();
-	folder_make("mail", true);
-	folder_make("state", geteuid() != 0);
-	accounts_write();
-	text_cut(text, sizeof(text), "mbox:%s/mail/%%u", world_folder);
-	world_set("mailbox", text);
-	world_set("auth", "passwd-file");
-	world_set("passwd-file", world_path("passwd"));
-	world_set("state-directory", world_path("state"));
-	world_set("plaintext", "always");
-	world_set("login-delay-failed", "0");
-	world_set("locks", "fcntl"); /* dotlocks have a test of their own */
-}
-
 int
 main(void)
 {
-	char command[CHANNEL_PATH];
-
 	(void)alarm(600);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
 		fatal("subreaper");
@@ -464,9 +418,5 @@ main(void)
 	test_types_beyond();
 	test_types();
 	test_clock();
-	text_cut(command, sizeof(command), "rm -rf -- %s", world_folder);
-	if (system(command) != 0)
-		tap_note("%s stays", world_folder);
-	config_free(&world_config);
-	return tap_end();
+	return hijack_end();
 }

@@ -83,9 +83,9 @@ static const char *user;
 static void (*hostile)(const struct front_args *);
 
 /* What attacks of one kind differ in. */
-static uint32_t try_type;
-static int try_phase;
-static size_t try_size, try_place, try_count;
+UNUSED static uint32_t try_type;
+UNUSED static int try_phase;
+UNUSED static size_t try_size, try_place, try_count;
 static uint64_t try_value;
 
 /* Its ids are the front's, or it could do more than a front ever can. */
