@@ -141,6 +141,20 @@ sub user_add {
     chmod(0600, "$self->{dir}/passwd");
 }
 
+# A secret in mailauth's database, the site's file "secrets"; more are options
+# of "mailauth add".
+sub secret_add {
+    my ($self, $name, $secret, @more) = @_;
+    my $file = "$self->{dir}/secrets";
+    file_put("$self->{dir}/secret", "$secret\n");
+    open(my $in, '<', "$self->{dir}/secret") or die "secret: $!\n";
+    unlink("$self->{dir}/secret");
+    my $pid = $self->spawn([$POP3D =~ s{[^/]*$}{mailauth}r, '-f', $file, 'add', $name, @more],
+        in => $in, world => 0);
+    my $status = $self->reap($pid) // 'none';
+    $status eq '0' or die "mailauth add $name: status $status\n" . $self->log_text;
+}
+
 # A world's own /etc and spool: user demo, the front's user pop3d, and a spool
 # as Debian has it, where only group mail may make a lock file.
 sub unix_users {

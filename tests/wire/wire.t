@@ -13,6 +13,8 @@
 #   config NAME VALUE   a line of pop3d.conf
 #   args ARGS           more for the command line
 #   user NAME PASSWORD  one more user, both with escapes
+#   secret NAME SECRET  one in mailauth's database, for APOP, too; its methods
+#                       come before the others
 #   left N N ...        the messages that are left at the end ("left none")
 #   alone               no second and third run: this one is about time, or
 #                       says things after the server has hung up
@@ -71,6 +73,7 @@ sub case_read {
         elsif (/^config (\S+) (.*)$/) { $case{config}{$1} = $2 }
         elsif (/^args (.*)$/) { push @{$case{args}}, split / /, $1 }
         elsif (/^user (\S+) (.*)$/) { push @{$case{users}}, [map { unescape($_) } $1, $2] }
+        elsif (/^secret (\S+) (.*)$/) { push @{$case{secrets}}, [map { unescape($_) } $1, $2] }
         elsif (/^left none$/) { $case{left} = [] }
         elsif (/^left ([\d ]+)$/) { $case{left} = [split / /, $1] }
         elsif (/^(login|alone)$/) { $case{$1} = 1 }
@@ -149,10 +152,16 @@ sub step_run {
     die "$kind?\n";
 }
 
+# APOP's timestamp is another one each time.
+sub banner {
+    my ($client) = @_;
+    return $client->{banner} =~ s/<\d+\.\d+\@[\w.-]+>/<STAMP>/r . "\r\n";
+}
+
 # A step at a time: all that the server sent, and what was wrong.
 sub run_steps {
     my ($client, $case, $messages) = @_;
-    my $all = "$client->{banner}\r\n";
+    my $all = banner($client);
     for my $step (@{$case->{steps}}) {
         my ($got, $wrong) = eval { step_run($client, $messages, @$step) };
         return ($all, "at '@$step': $@") if $@;
@@ -173,14 +182,18 @@ sub run_whole {
         grep { $_->[0] =~ /^C/ } @{$case->{steps}});
     $octets ? $client->put_octets($said) : $client->put($said);
     $client->shut;
-    return "$client->{banner}\r\n" . ($client->to_end // '(it does not hang up)');
+    return banner($client) . ($client->to_end // '(it does not hang up)');
 }
 
 sub case_run {
     my ($case) = @_;
     my ($mailbox, @messages) = Pop3d::Corpus::mailbox($case->{mailbox});
-    my $site = Pop3d->new(config => $case->{config});
+    my %config = %{$case->{config}};
+    %config = (auth => 'mailauth passwd-file', 'mailauth-file' => 'secrets', %config)
+        if $case->{secrets};
+    my $site = Pop3d->new(config => \%config);
     $site->user_add(@$_) for @{$case->{users}};
+    $site->secret_add(@$_, '--apop') for @{$case->{secrets}};
     my $left = !$case->{left} ? $mailbox
         : Pop3d::Corpus::mbox(@messages[map { $_ - 1 } @{$case->{left}}]);
 
