@@ -110,7 +110,7 @@ END
 my $site = Pop3d->new(mailbox => Pop3d::Corpus::mbox(@all), config => {auth => 'mailauth passwd-file',
     'mailauth-file' => 'secrets'});
 $site->secret_add('demo', 'open-sesame', '--apop');
-$site->inetd('-d');
+$site->standalone('-d');
 
 for my $name (sort keys %clients) {
     my ($mechanisms, $code) = @{$clients{$name}};

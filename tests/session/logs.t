@@ -101,7 +101,7 @@ subtest 'a wrong password' => sub {
     my $client = session();
     my $port = $client->port;
     $client->login('demo', 'wrong-and-private');
-    ok($site->log_wait(qr/^LOGIN FAILED, user=demo, ip=\[127\.0\.0\.1\], port=\[$port\]$/), 'LOGIN FAILED')
+    ok($site->log_wait(qr/^LOGIN FAILED, user=demo, ip=\[127\.0\.0\.1\], port=\[$port\], method=USER$/), 'LOGIN FAILED')
         or diag($site->log_text);
     finished($client);
     unlike($site->log_text, qr/wrong-and-private/, 'the password is not in the log');
@@ -151,7 +151,7 @@ subtest 'hostile names' => sub {
         like($answer, qr/^-ERR/, 'refused');
         if ($answer =~ /\[AUTH\]/) {
             $attempts++;
-            my ($shown) = $site->log_wait(qr/^LOGIN FAILED, user=(.*), ip=\[127\.0\.0\.1\], port=\[$port\]$/);
+            my ($shown) = $site->log_wait(qr/^LOGIN FAILED, user=(.*), ip=\[127\.0\.0\.1\], port=\[$port\], method=USER$/);
             ok(defined $shown, 'logged in one line') or diag($site->log_text);
             like($shown // '', qr/^[A-Za-z0-9\-_.@+%]*$/, 'with harmless octets');
             unlike($shown // '', qr/[,=\[\]]/, 'no field of its own');
@@ -189,6 +189,12 @@ for my $name (@hostile[0, 2, 5, 7]) {
     finished($client);
 }
 {
+    # "x, ip=[1.2.3.9], method=y" by AUTH PLAIN
+    my $client = session();
+    $client->ask('AUTH PLAIN AHgsIGlwPVsxLjIuMy45XSwgbWV0aG9kPXkAeA==');
+    finished($client);
+}
+{
     my $client = session('-T', '1');
     $client->login;
     $client->to_end;
@@ -206,7 +212,7 @@ subtest 'fail2ban, with its stock filter courier-auth' => sub {
     is($status, 0, 'it runs') or diag($out);
     my ($lines, $matched) = $out =~ /^Lines: (\d+) lines, \d+ ignored, (\d+) matched/m;
     my $failed = () = Pop3d::file_get($log) =~ /: LOGIN FAILED/g;
-    is($failed, 7, 'seven failures in the log') or diag(Pop3d::file_get($log));
+    is($failed, 8, 'eight failures in the log') or diag(Pop3d::file_get($log));
     is($matched, $failed, 'it matches every failed login, and nothing else') or diag($out);
     ($status, $out) = $site->run($regex, '-o', 'ip', $log, '/etc/fail2ban/filter.d/courier-auth.conf');
     my %addresses = map { $_ => 1 } grep { /\S/ } split /\n/, $out;
