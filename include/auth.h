@@ -2,8 +2,8 @@
  * auth.h - the verifier: decides one login, in a process of its own.
  *
  * All of the name service, shadow, crypt and the files of secrets are in it
- * and die with it.  It reads nothing from the network, and answers with one
- * record.
+ * and die with it.  It reads nothing from the network, and says nothing but
+ * records.
  */
 
 #ifndef AUTH_H

@@ -451,8 +451,17 @@ test_verifier(void)
 		waitpid(pid, &status, 0) == pid && status == 0,
 	    "then it is gone");
 	(void)close(ends[0]);
+}
 
-	/* Who gives up closes. */
+/* Who gives up closes. */
+static void
+test_verifier_dropped(void)
+{
+	static struct record r;
+	const struct verifier_facts facts = {NULL, "<1.2@x>"};
+	int ends[2], status;
+	pid_t pid;
+
 	memset(&r, 0, sizeof(r));
 	r.type = CH_STEP;
 	r.u.step.mechanism = MECHANISM_CRAM_MD5;
@@ -488,5 +497,6 @@ main(void)
 	test_apop_only();
 	test_missing();
 	test_verifier();
+	test_verifier_dropped();
 	return world_end(files);
 }

@@ -258,34 +258,36 @@ test_scram_long(void)
 	ok(scram_first(&scram, message, name) == -1, "a longer one");
 }
 
-/* What the proof covers, with a right proof for it: is it taken? */
+/* gs2-header, c=, what is behind the nonce, and: is it taken? */
+static const struct {
+	const char *header, *bound; /* gs2-header, c= */
+	const char *rest;           /* behind the nonce */
+	int want;
+} finals[] = {
+    /* clang-format off */
+	{ "n,,", "biws", "", 1 },
+	{ "y,,", "eSws", "", 1 },
+	{ "n,a=user,", "bixhPXVzZXIs", "", 1 },
+	{ "n,,", "biws", ",x=1", 1 },
+	{ "n,,", "biws", ",x=1,y=2", 1 },
+	{ "n,,", "eSws", "", 0 },
+	{ "y,,", "biws", "", 0 },
+	{ "n,a=user,", "biws", "", 0 },
+	{ "n,,", "bixhPXVzZXIs", "", 0 },
+	{ "n,,", "cCws", "", 0 },
+	{ "n,,", "biwsAA==", "", 0 },
+	{ "n,,", "biw", "", 0 },
+	{ "n,,", "", "", 0 },
+	{ "n,,", "biws", ",m=1", 0 },
+	{ "n,,", "biws", "x", 0 },
+	{ "n,,", "biws", ",r=again,", 0 },
+    /* clang-format on */
+};
+
+/* What the proof covers, with a right proof for it. */
 static void
 test_scram_final(void)
 {
-	static const struct {
-		const char *header, *bound; /* gs2-header, c= */
-		const char *rest;           /* behind the nonce */
-		int want;
-	} finals[] = {
-	    /* clang-format off */
-		{ "n,,", "biws", "", 1 },
-		{ "y,,", "eSws", "", 1 },
-		{ "n,a=user,", "bixhPXVzZXIs", "", 1 },
-		{ "n,,", "biws", ",x=1", 1 },
-		{ "n,,", "biws", ",x=1,y=2", 1 },
-		{ "n,,", "eSws", "", 0 },
-		{ "y,,", "biws", "", 0 },
-		{ "n,a=user,", "biws", "", 0 },
-		{ "n,,", "bixhPXVzZXIs", "", 0 },
-		{ "n,,", "cCws", "", 0 },
-		{ "n,,", "biwsAA==", "", 0 },
-		{ "n,,", "biw", "", 0 },
-		{ "n,,", "", "", 0 },
-		{ "n,,", "biws", ",m=1", 0 },
-		{ "n,,", "biws", "x", 0 },
-		{ "n,,", "biws", ",r=again,", 0 },
-	    /* clang-format on */
-	};
 	char message[400], without[200], first[100], final[SCRAM_FINAL];
 	char name[CHANNEL_NAME];
 	size_t i;
