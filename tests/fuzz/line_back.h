@@ -38,7 +38,7 @@
 #define BIG 20000
 #define BLOCKS_MAX 64 /* pieces of memory that a session takes */
 #define CANCELS 10    /* exchanges that may be given up */
-#define HEAD offsetof(struct record, u)
+#define RECORD_HEAD offsetof(struct record, u)
 
 /* What the first octet says. */
 enum {

@@ -133,7 +133,7 @@ box_init(void)
 	free(mbox.octets);
 	memset(&r, 0, sizeof(r));
 	for (type = 0; type < CHANNEL_TYPES; type++) {
-		for (i = HEAD; i <= sizeof(r); i++) {
+		for (i = RECORD_HEAD; i <= sizeof(r); i++) {
 			r.type = type;
 			r.length = (uint32_t)i;
 			if (channel_check(&r, i) == 0)
