@@ -121,6 +121,12 @@ fuzz_malloc(size_t size)
 }
 
 static void *
+fuzz_view_load(const struct view_parts *parts, struct view *view)
+{
+	return fuzz_keep(view_parts_load(parts, view));
+}
+
+static void *
 fuzz_mmap(void *at, size_t size, int protection, int flags, int fd, long offset)
 {
 	(void)at;
@@ -381,7 +387,8 @@ fuzz_channel_read(
 	if (descriptors != NULL) {
 		/* A step's answer begins with that to any login. */
 		*count = run.answer.u.login.descriptors;
-		descriptors[0] = box.view[(run.how & CHANGED) != 0];
+		/* It is the front's, and closed where it has been read. */
+		descriptors[0] = dup(box.view[(run.how & CHANGED) != 0]);
 		descriptors[1] = box.file;
 	}
 	return 1;

@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define calloc fuzz_calloc
 #define malloc fuzz_malloc
+#define view_parts_load fuzz_view_load
 #define mmap fuzz_mmap
 #define munmap fuzz_munmap
 #define poll fuzz_poll
