@@ -9,9 +9,10 @@
  *
  * With twins (a digest that occurs twice, then or now) the digest does not
  * tell which is which.  If every twin of then is in its place, as long as it
- * was, then nobody has touched them (what is new came behind), and places
- * tell.  Otherwise one of them may have been removed and the other, which the
- * client wants to keep, have come to its place: nothing is removed.
+ * was and with the same beginning, then nobody has touched them (what is new
+ * came behind), and places tell.  Otherwise one of them may have been removed
+ * and the other, which the client wants to keep, have come to its place: all of
+ * one length, each takes the place of the one before.  Nothing is removed then.
  */
 
 #include <stdlib.h>
@@ -86,7 +87,8 @@ match_place(const struct view *now, const struct match_group *group,
 	for (key = group->from; key < group->to; key++)
 		if (now->message[key->index].place == then->place &&
 		    now->message[key->index].octets == then->octets &&
-		    now->message[key->index].length == then->length)
+		    now->message[key->index].length == then->length &&
+		    now->message[key->index].check == then->check)
 			return key;
 	return NULL;
 }
