@@ -91,6 +91,14 @@ build/unit/%: tests/unit/%.c build/asan/rooms.a | $(MODULES)
 	$(Q)$(CC) $(CPPFLAGS) $(STD) -Itests/unit -Isrc -O1 -g $(SAN) $(WARN) \
 	    -o $@ $< build/asan/rooms.a
 
+# What the tests of sessions work with.
+HELPERS = build/session/agent
+
+build/session/%: tests/session/%.c
+	@mkdir -p $(@D)
+	$(SAY) "  HELPER  $@"
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -o $@ $<
+
 # The demonstration and the tests install what they need, or say what.
 need-%:
 	@sh tests/need $*
@@ -100,7 +108,7 @@ run: need-build
 	$(Q)sh tests/demo
 
 test: need-test
-	$(Q)$(MAKE) all $(UNIT)
+	$(Q)$(MAKE) all $(UNIT) $(HELPERS)
 	$(Q)sh tests/run
 
 # The sanitizers' own system calls are on no list.
