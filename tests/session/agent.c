@@ -20,15 +20,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define AGENT_MOST (4L << 20) /* octets */
+#define AGENT_MOST (2L << 20) /* octets */
 #define AGENT_BODY 3000
-#define AGENT_TRIES 20 /* of a millisecond, for the second lock */
+#define AGENT_LIFE 200 /* s */
+#define AGENT_TRIES 3  /* of a millisecond, for the second lock */
 
 struct agent {
 	const char *locks;
@@ -37,6 +39,7 @@ struct agent {
 	unsigned long name; /* its seed */
 	uint64_t random;
 	unsigned long count;
+	bool slow;
 	char mail[AGENT_BODY + 2048];
 	size_t length;
 };
@@ -161,8 +164,7 @@ agent_deliver(struct agent *a)
 		if (strchr(a->locks, ' ') == NULL && flock(fd, LOCK_EX) == -1)
 			agent_fail("flock");
 		agent_write(fd, a->mail, first);
-		if (a->count % 4 == 0)
-			agent_pause(100);
+		agent_pause(a->slow ? 500 : 50);
 		agent_write(fd, a->mail + first, a->length - first);
 		if (strstr(a->locks, "dotlock") != NULL)
 			(void)unlink(a->dotlock);
@@ -180,6 +182,8 @@ main(int argc, char *argv[])
 
 	if (argc != 6)
 		return 2;
+	/* Whatever becomes of the test. */
+	(void)alarm(AGENT_LIFE);
 	memset(&a, 0, sizeof(a));
 	a.locks = argv[1];
 	a.path = argv[2];
@@ -190,7 +194,8 @@ main(int argc, char *argv[])
 	if (done == NULL)
 		agent_fail(argv[3]);
 	while (access(argv[4], F_OK) == -1) {
-		if (stat(a.path, &st) == 0 && st.st_size > AGENT_MOST)
+		a.slow = stat(a.path, &st) == 0 && st.st_size > AGENT_MOST;
+		if (a.slow)
 			agent_pause(10000);
 		agent_compose(&a);
 		while (agent_deliver(&a) == -1)
