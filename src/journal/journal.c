@@ -121,7 +121,10 @@
  * the wrong moment leaves the old size, and the first message to go without its
  * beginning, so that it becomes the end of the message before it, which was to
  * stay as it was.  So only N = 0 does without a journal, and a full disk,
- * where that risk is less than that of no deletion at all.
+ * where that risk is less than that of no deletion at all.  Not so where
+ * writing over takes new space: there the truncation itself may fail for want of
+ * it, after it has zeroed the rest of N's block (btrfs over a quota), and a
+ * message that was to be there still has lost its beginning.
  */
 
 #include <sys/stat.h>
@@ -283,7 +286,7 @@ journal_remove(const struct journal_place *place, int file, uint64_t size,
     const struct journal_range *ranges, size_t count, bool *begun)
 {
 	struct job job;
-	int result = -1;
+	int result = -1, error;
 
 	*begun = false;
 	if (count == 0)
@@ -298,10 +301,14 @@ journal_remove(const struct journal_place *place, int file, uint64_t size,
 	    journal_begin(&job, ranges, count, size, begun) == 0)
 		result = journal_run(&job);
 	job_free(&job);
-	if (result == -1 && !*begun && (errno == ENOSPC || errno == EDQUOT) &&
-	    count == 1 && ranges[0].offset + ranges[0].length == size)
+	if (result == 0 || *begun || (errno != ENOSPC && errno != EDQUOT) ||
+	    count != 1 || ranges[0].offset + ranges[0].length != size)
+		return result;
+	error = errno;
+	if (platform_overwrites(file))
 		return truncate_only(file, size, ranges[0].offset, begun);
-	return result;
+	errno = error;
+	return -1;
 }
 
 /*
