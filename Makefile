@@ -92,12 +92,17 @@ build/unit/%: tests/unit/%.c build/asan/rooms.a | $(MODULES)
 	    -o $@ $< build/asan/rooms.a
 
 # What the tests of sessions work with.
-HELPERS = build/session/agent
+HELPERS = build/session/agent build/session/coarse.so
 
 build/session/%: tests/session/%.c
 	@mkdir -p $(@D)
 	$(SAY) "  HELPER  $@"
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -o $@ $<
+
+build/session/%.so: tests/session/%.c
+	@mkdir -p $(@D)
+	$(SAY) "  HELPER  $@"
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -fPIC -shared -o $@ $< -ldl
 
 # The demonstration and the tests install what they need, or say what.
 need-%:
