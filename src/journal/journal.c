@@ -120,11 +120,9 @@
  * but if N is not 0 it zeroes the rest of N's block, see above: power lost at
  * the wrong moment leaves the old size, and the first message to go without its
  * beginning, so that it becomes the end of the message before it, which was to
- * stay as it was.  So only N = 0 does without a journal, and a full disk,
- * where that risk is less than that of no deletion at all.  Not so where
- * writing over takes new space: there the truncation itself may fail for want of
- * it, after it has zeroed the rest of N's block (btrfs over a quota), and a
- * message that was to be there still has lost its beginning.
+ * stay as it was.  So only N = 0 does without a journal, and a full disk, where
+ * that risk is less than that of no deletion at all; but not where writing over
+ * takes new space: btrfs over a quota zeroes that rest, and then it fails.
  */
 
 #include <sys/stat.h>

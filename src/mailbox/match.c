@@ -4,8 +4,8 @@
  *
  * A message is known by the digest of what makes its unique-id, which readers
  * do not change when they note in the header what was read.  One message with
- * that digest then, one now: that is it, wherever it is.  None now: somebody
- * else removed it.
+ * that digest then, one now, and as far as we know with the same body: that is
+ * it, wherever it is.  None now: somebody else removed it.
  *
  * With twins (a digest that occurs twice, then or now) the digest does not
  * tell which is which.  If every twin of then is in its place, as long as it
@@ -114,14 +114,31 @@ match_remove(struct match *match, const struct match_key *key)
 	match->found++;
 }
 
+/*
+ * One then and one now, in any place.  Readers note things in its head, but not
+ * in the body; a longer head leaves less of that to the check.
+ */
+static bool
+match_single(const struct view *old, const struct match_group *then,
+    const struct view *now, const struct match_group *group)
+{
+	const struct view_message *a, *b;
+
+	if (then->to - then->from != 1 || group->to - group->from != 1)
+		return false;
+	a = &old->message[then->from->index];
+	b = &now->message[group->from->index];
+	return a->envelope + a->body != b->envelope + b->body ||
+	    a->check >> 32 == b->check >> 32;
+}
+
 /* Decide about the messages of one digest. */
 static void
 match_decide(const struct view *old, const struct match_group *then,
     const struct mailbox_set *set, const struct view *now,
     const struct match_group *group, struct match *match)
 {
-	bool single =
-	    then->to - then->from == 1 && group->to - group->from == 1;
+	bool single = match_single(old, then, now, group);
 	bool gone = group->from == group->to;
 	bool placed = !single && !gone && match_in_place(old, then, now, group);
 	const struct match_key *key;
