@@ -11,9 +11,10 @@
  * and Exim dotlock, fcntl).  Hence rule 1.
  *
  *  1. Nobody here waits for a lock while holding another.  One try takes
- *     all, none of them waiting; a refusal gives all back, then we sleep for
- *     a random 50 to 200 ms (the same pause for all would have two of us
- *     meet again and again).  So the order is free; the order of the table
+ *     all, none of them waiting; a refusal gives all back, then we sleep,
+ *     at first a few ms, as a delivery takes, in the end a random 50 to
+ *     200 ms (the same pause for all would have two of us meet again and
+ *     again).  So the order is free; the order of the table
  *     is cheap to dear: fcntl and flock touch no disk, the dotlock makes and
  *     removes files.
  *
@@ -58,6 +59,9 @@
 
 #include "filter.h"
 #include "lock.h"
+
+#define LOCK_SHORT 5  /* pauses that grow, the first of 4 ms at most */
+#define LOCK_LONG 200 /* ms at most, of those that follow */
 
 enum lock_outcome {
 	LOCK_GOT,
@@ -248,14 +252,14 @@ lock_try(struct lock *lock, const struct lock_kind **kind)
 }
 
 static void
-lock_pause(int64_t left)
+lock_pause(unsigned tries, int64_t left)
 {
+	int64_t most = tries < LOCK_SHORT ? 4 << tries : LOCK_LONG, ms;
 	struct timespec pause;
 	uint16_t random;
-	int64_t ms;
 
 	platform_random(&random, sizeof(random));
-	ms = 50 + random % 151;
+	ms = most / 4 + random % (most * 3 / 4 + 1);
 	if (ms > left)
 		ms = left;
 	pause.tv_sec = 0;
@@ -291,6 +295,7 @@ lock_take(struct lock *lock, int file, bool writable, int64_t deadline,
 {
 	const struct lock_kind *kind = NULL;
 	enum lock_outcome outcome;
+	unsigned tries = 0;
 	int64_t left;
 	int number;
 
@@ -305,7 +310,7 @@ lock_take(struct lock *lock, int file, bool writable, int64_t deadline,
 		left = deadline - clock_ms();
 		if (outcome != LOCK_BUSY || left <= 0)
 			break;
-		lock_pause(left);
+		lock_pause(tries++, left);
 	}
 	lock_failed(lock, outcome, kind, number, error);
 	lock->file = -1;
