@@ -204,24 +204,30 @@ one_fault(const struct order *order)
 	afterwards(order, &told, may_be);
 }
 
-/* One kill and one error by turns; or all there is. */
+/* One kill, one error, at times another, all by turns; or all there is. */
 static void
 one_point(uint32_t process, uint32_t at, unsigned call)
 {
 	struct order order = {.process = process, .at = at};
-	unsigned count = 0, turn = at + process;
+	unsigned turn = at + process, errors = order_errors(call), count = 0;
 
-	while (order_get(call, count, &order))
-		count++;
 	suite.points++;
 	if (suite.full) {
-		for (unsigned i = 0; order_get(call, i, &order); i++)
+		while (order_get(call, count++, &order))
 			one_fault(&order);
 		return;
 	}
-	if (order_get(call, turn % 4, &order))
+	while (order_get(call, count, &order))
+		count++;
+	(void)order_get(call, turn % ORDER_KILLS, &order);
+	one_fault(&order);
+	if (errors > 0) {
+		(void)order_get(call, ORDER_KILLS + turn % errors, &order);
 		one_fault(&order);
-	if (order_get(call, 4 + turn % (count - 4), &order))
+	}
+	errors += ORDER_KILLS;
+	if (turn % 2 == 0 &&
+	    order_get(call, errors + turn / 2 % (count - errors), &order))
 		one_fault(&order);
 }
 

@@ -33,7 +33,12 @@ void recovery_run(struct suite *suite);
 /* session_power.c */
 void power_run(struct suite *suite);
 
-/* session_orders.c: the orders for one call, from 0; false: no more. */
+/*
+ * session_orders.c: the orders for one call: ORDER_KILLS kills, then its
+ * errors, then others; false: no more.
+ */
+#define ORDER_KILLS 4
+unsigned order_errors(unsigned call);
 bool order_get(unsigned call, unsigned number, struct order *order);
 void order_name(const struct order *order, char *text, size_t size);
 

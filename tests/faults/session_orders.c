@@ -21,11 +21,14 @@ struct kind {
 };
 
 /* clang-format off */
-static const struct kind kinds[] = {
+static const struct kind kills[ORDER_KILLS] = {
 	{ FAULT_BEFORE, 0, false, 0, "killed before" },
 	{ FAULT_AFTER,  0, false, 0, "killed after" },
 	{ FAULT_BEFORE, 0, true,  0, "all killed before" },
 	{ FAULT_AFTER,  0, true,  0, "all killed after" },
+};
+
+static const struct kind others[] = {
 	{ FAULT_STOP,   STOP_DOTLOCK, false, 0, "mail under a dotlock before" },
 	{ FAULT_STOP,   STOP_FCNTL,   false, 0, "mail under an fcntl lock before" },
 	{ FAULT_ERROR,  EIO,    false, NEEDS_DISK,   "EIO for ever from" },
@@ -49,7 +52,7 @@ static const int errors[][SESSION_ERRORS + 1] = {
 };
 /* clang-format on */
 
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+#define OTHERS (sizeof(others) / sizeof(others[0]))
 #define MOVING (sizeof(moving) / sizeof(moving[0]))
 
 static bool
@@ -68,35 +71,51 @@ order_put(struct order *order, const struct kind *kind)
 	order->persist = kind->persist;
 }
 
-bool
-order_get(unsigned call, unsigned number, struct order *order)
+unsigned
+order_errors(unsigned call)
 {
 	unsigned n = 0;
 
-	while (errors[call][n] != 0)
+	while (n < SESSION_ERRORS && errors[call][n] != 0)
 		n++;
-	if (number < KINDS) {
-		order_put(order, &kinds[number]);
+	/* link(2)'s answer may be lost on the way from a file server. */
+	return call == CALL_linkat ? n + 1 : n;
+}
+
+static void
+error_put(struct order *order, unsigned call, unsigned number)
+{
+	static const struct kind error = {FAULT_ERROR, 0, false, 0, ""};
+
+	order_put(order, &error);
+	order->error = errors[call][number];
+	if (order->error == 0)
+		order->error = EEXIST;
+	/* A descriptor is closed even if that fails. */
+	if (call == CALL_close || errors[call][number] == 0)
+		order->kind = FAULT_LATE;
+}
+
+bool
+order_get(unsigned call, unsigned number, struct order *order)
+{
+	unsigned n = order_errors(call);
+
+	if (number < ORDER_KILLS) {
+		order_put(order, &kills[number]);
 		return true;
 	}
-	number -= (unsigned)KINDS;
+	number -= ORDER_KILLS;
 	if (number < n) {
-		/* A descriptor is closed even if that fails. */
-		order->kind = call == CALL_close ? FAULT_LATE : FAULT_ERROR;
-		order->error = errors[call][number];
-		order->all = false;
-		order->persist = 0;
+		error_put(order, call, number);
 		return true;
 	}
 	number -= n;
-	/* link(2)'s answer may be lost on the way from a file server. */
-	if (call == CALL_linkat && number == 0) {
-		order->kind = FAULT_LATE;
-		order->error = EEXIST;
-		order->all = false;
-		order->persist = 0;
+	if (number < OTHERS) {
+		order_put(order, &others[number]);
 		return true;
 	}
+	number -= (unsigned)OTHERS;
 	if (!moves(call) || number >= MOVING)
 		return false;
 	order_put(order, &moving[number]);
@@ -113,16 +132,18 @@ kind_is(const struct kind *kind, const struct order *order)
 void
 order_name(const struct order *order, char *text, size_t size)
 {
-	for (size_t i = 0; i < KINDS; i++)
-		if (kind_is(&kinds[i], order)) {
-			(void)snprintf(text, size, "%s", kinds[i].name);
-			return;
-		}
-	for (size_t i = 0; i < MOVING; i++)
-		if (kind_is(&moving[i], order)) {
-			(void)snprintf(text, size, "%s", moving[i].name);
-			return;
-		}
+	static const struct {
+		const struct kind *kinds;
+		size_t count;
+	} lists[] = {{kills, ORDER_KILLS}, {others, OTHERS}, {moving, MOVING}};
+
+	for (size_t l = 0; l < 3; l++)
+		for (size_t i = 0; i < lists[l].count; i++)
+			if (kind_is(&lists[l].kinds[i], order)) {
+				(void)snprintf(
+				    text, size, "%s", lists[l].kinds[i].name);
+				return;
+			}
 	(void)snprintf(text, size, "%s%s at", strerrorname_np(order->error),
 	    order->kind == FAULT_LATE ? ", though done," : "");
 }
