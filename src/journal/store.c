@@ -176,6 +176,21 @@ create_fitting(struct job *job, const struct name *name)
 	}
 }
 
+/*
+ * Did rename(2) give it its name?  The answer may be lost on the way from a
+ * file server, and the question fail when it is asked again.
+ */
+static bool
+journal_named(const struct job *job)
+{
+	struct stat own, there;
+
+	return fstat(job->journal, &own) == 0 &&
+	    fstatat(job->place->directory, job->place->name, &there,
+		AT_SYMLINK_NOFOLLOW) == 0 &&
+	    own.st_dev == there.st_dev && own.st_ino == there.st_ino;
+}
+
 int
 store_create(struct job *job, bool *named)
 {
@@ -189,9 +204,11 @@ store_create(struct job *job, bool *named)
 	if (renameat(job->place->directory, name.text, job->place->directory,
 		job->place->name) == -1) {
 		error = errno;
-		store_clean(job->place);
-		errno = error;
-		return -1;
+		if (!journal_named(job)) {
+			store_clean(job->place);
+			errno = error;
+			return -1;
+		}
 	}
 	*named = true;
 	return folder_sync(job->place);
