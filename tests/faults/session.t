@@ -12,15 +12,16 @@
 # fcntl lock only.  After it: mail (nothing, a message, twins of those that a
 # truncation cuts off, the last one again), then a session without faults.
 # Where an update is left unfinished that session is a run of its own, with a
-# fault at each of its calls, and mail before and after.  Power is lost at every
-# operation of the log: session_disk.h; in the next session again; and after
-# syncs that failed.
+# fault at each of its calls (of each state that a kill can leave another third
+# of them), and mail before and after.  Power is lost at every operation of the
+# log: session_disk.h; in the next session again; and after syncs that failed.
 #
 # The oracle is a list of digests that the test keeps; it reads the mailbox
 # itself, and what RETR gave to the client at any time must be a message, whole.
 #
 # Without FAULTS=full every point of two sessions is tried with one kill and
-# one other fault, by turns, the others in samples.  FAULTS_PLANT=1 or full: the
+# one error, every second one with another fault, by turns; of the other
+# sessions samples.  FAULTS_PLANT=1 or full: the
 # test of the test, faults planted in copies of the source.
 #
 # That no call is left out is seen by strace: between the first call of a
@@ -244,6 +245,12 @@ my @plants = (
     [ 'the folder of the new journal is not synced', 'journal/store.c',
         "*named = true;\n\treturn folder_sync(job->place)",
         "*named = true;\n\treturn 0", 'mbox, some' ],
+    [ 'a rename whose answer was lost is believed to have failed',
+        'journal/store.c', 'if (!journal_named(job))', 'if (error != 0)',
+        'mbox, some' ],
+    [ 'a new state folder is not synced', 'base/octets.c',
+        'above = openat(folder, "..",', "return 0;\n\tabove = openat(folder, \"..\",",
+        'mbox, first login, every second' ],
     [ 'the folders of a Maildir are not synced', 'mailbox/maildir_update.c',
         'u->changed[i] && folder_sync(u->md->folder[i]) == -1',
         'u->changed[i] && u->md->folder[i] == -2', 'Maildir, some' ],

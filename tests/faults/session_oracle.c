@@ -289,34 +289,42 @@ compare_told(
 	return n == told->count ? NULL : "another number of messages is shown";
 }
 
-/* Has the process that made the lock file gone, by its number? */
+/* Is this no lock of one of ours that has gone? */
 static bool
-lock_believed(const struct world *world)
+lock_believed(const struct node *node)
 {
-	char text[64] = "";
-	int fd = openat(world->root, "box/mbox.lock", O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	char text[32] = "";
 	long pid;
 
-	if (fd == -1)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	(void)close(fd);
-	pid = n > 0 ? strtol(text, NULL, 10) : 0;
+	if (node->size > 0)
+		memcpy(text, node->text,
+		    node->size < sizeof(text) - 1 ? node->size :
+						    sizeof(text) - 1);
+	pid = strtol(text, NULL, 10);
 	/* Nobody's, or a number that another has got since. */
 	return pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
 }
 
+/* The lock, and what was to be it or had been. */
 void
 world_settle(struct world *world)
 {
 	const time_t then = time(NULL) - 400;
 	const struct timespec times[2] = {{then, 0}, {then, 0}};
+	static struct tree tree;
 
-	if (!lock_believed(world))
+	if (world->scenario->driver != MBOX)
 		return;
-	(void)utimensat(world->root, "box/mbox.lock", times, 0);
-	(void)utimensat(world->root, "box/mbox", times, 0);
+	tree_load(&tree, world->root);
+	for (size_t i = 0; i < tree.count; i++) {
+		const struct node *node = &tree.nodes[i];
+
+		if (strncmp(node->path, "box/", 4) != 0 || node->folder ||
+		    strcmp(node->path, "box/mbox") == 0 || !lock_believed(node))
+			continue;
+		(void)utimensat(world->root, node->path, times, 0);
+		(void)utimensat(world->root, "box/mbox", times, 0);
+	}
 }
 
 static bool

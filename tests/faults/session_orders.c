@@ -71,6 +71,26 @@ order_put(struct order *order, const struct kind *kind)
 	order->persist = kind->persist;
 }
 
+/*
+ * The answer was lost on the way from a file server, the question asked again,
+ * and what it asks for was done already.  0: cannot be.
+ */
+static int
+late_error(unsigned call)
+{
+	switch (call) {
+	case CALL_linkat:
+	case CALL_mkdirat:
+		return EEXIST;
+	case CALL_renameat:
+	case CALL_renameat2:
+	case CALL_unlinkat:
+		return ENOENT;
+	default:
+		return 0;
+	}
+}
+
 unsigned
 order_errors(unsigned call)
 {
@@ -78,8 +98,7 @@ order_errors(unsigned call)
 
 	while (n < SESSION_ERRORS && errors[call][n] != 0)
 		n++;
-	/* link(2)'s answer may be lost on the way from a file server. */
-	return call == CALL_linkat ? n + 1 : n;
+	return late_error(call) != 0 ? n + 1 : n;
 }
 
 static void
@@ -90,7 +109,7 @@ error_put(struct order *order, unsigned call, unsigned number)
 	order_put(order, &error);
 	order->error = errors[call][number];
 	if (order->error == 0)
-		order->error = EEXIST;
+		order->error = late_error(call);
 	/* A descriptor is closed even if that fails. */
 	if (call == CALL_close || errors[call][number] == 0)
 		order->kind = FAULT_LATE;
