@@ -10,8 +10,8 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
 
-our @EXPORT_OK = qw(build count_failed figure measure median row rounds skip
-    slurp spew summary $bin $dir $pop3d $root);
+our @EXPORT_OK = qw(build checked count_failed figure measure median row rounds
+    skip slurp spew summary $bin $dir $pop3d $root);
 
 my $here = abs_path(dirname(__FILE__));
 my $top = abs_path("$here/../..");
@@ -20,7 +20,7 @@ our $bin = "$top/build/bench";
 our $pop3d = abs_path($ENV{POP3D} // "$top/build/pop3d");
 our $root = $> == 0;
 
-my ($missed, $failed) = (0, 0);
+my ($missed, $failed, $wrong) = (0, 0, 0);
 
 sub slurp
 {
@@ -48,7 +48,8 @@ sub build
 	make_path($bin);
 	# A module is looked for beside the program.
 	symlink('../pop3d-crypto.so', "$bin/pop3d-crypto.so");
-	for my $name (qw(bare client connect gen lookup sendfile spawn)) {
+	for my $name (qw(bare client connect copy folders gen lookup sendfile
+	    spawn split)) {
 		my ($c, $h, $out) = ("$here/$name.c", "$here/bench.h",
 		    "$bin/$name");
 		next if -e $out && -M $out < -M $c && -M $out < -M $h;
@@ -83,30 +84,45 @@ sub row
 {
 	my ($who, $what, $unit, @runs) = @_;
 	my @sorted = sort { $a <=> $b } @runs;
-	my $form = $unit eq 'GB/s' ? '%.2f' : '%.0f';
+	my $form = $unit eq 'GB/s' || $unit eq 'ms' ? '%.2f' : '%.0f';
 	printf("  %-10s%-44s %9s %-4s (%s .. %s, n=%d)\n", $who, $what,
 	    sprintf($form, median(@runs)), $unit, sprintf($form, $sorted[0]),
 	    sprintf($form, $sorted[-1]), scalar @runs);
 }
 
 # figure(name, unit, [baseline, runs ...], [ours, runs ...], of, sign, bound)
-# of: "ratio" (median by median) or "ours"; sign: at least, at most.
+# of: "ratio" or "difference" (median by median) or "ours"; sign: at least, at
+# most.
 sub figure
 {
 	my ($name, $unit, $base, $ours, $of, $sign, $bound) = @_;
 	my ($base_what, @base) = @$base;
 	my ($ours_what, @ours) = @$ours;
 	my $ratio = @base ? median(@ours) / median(@base) : undef;
-	my $value = $of eq 'ratio' ? $ratio : median(@ours);
+	my $more = @base ? median(@ours) - median(@base) : undef;
+	my $value = $of eq 'ratio' ? $ratio :
+	    $of eq 'difference' ? $more : median(@ours);
 	my $holds = $sign eq 'at least' ? $value >= $bound : $value <= $bound;
 
 	print "$name\n";
 	row('baseline', $base_what, $unit, @base) if @base;
 	row('ours', $ours_what, $unit, @ours);
-	print '  ', defined $ratio ? sprintf('ratio %.3f, ', $ratio) : '',
+	print '  ', $of eq 'difference' ?
+	    sprintf("difference %.2f %s, ", $more, $unit) :
+	    defined $ratio ? sprintf('ratio %.3f, ', $ratio) : '',
 	    "bound: $sign $bound", $of eq 'ratio' ? '' : " $unit", ': ',
 	    $holds ? "holds\n" : "MISSES\n";
 	$missed++ if !$holds;
+}
+
+# What has to be so on every machine, however busy.
+sub checked
+{
+	my ($what, $holds, @why) = @_;
+	print "  $what: ", $holds ? "yes\n" : "NO\n";
+	return if $holds;
+	print map { "# $_\n" } splice(@why, 0, 5);
+	$wrong++;
 }
 
 sub skip
@@ -128,8 +144,9 @@ sub count_failed
 sub summary
 {
 	print "# ", $missed ? "$missed bounds missed" : 'no bound missed',
+	    $wrong ? ", $wrong things are not as they have to be" : '',
 	    $failed ? ", $failed benches could not be measured\n" : "\n";
-	return $failed ? 1 : 0;
+	return $failed || $wrong ? 1 : 0;
 }
 
 1;

@@ -1,20 +1,26 @@
 /*
- * spawn log program arguments - start it with a pipe on standard input and one
- * on standard output (what it says on standard error goes to log), ask STAT,
- * and print the seconds from before the fork until the reply's last octet, the
- * messages and octets that it told, and (sampled between reply and QUIT, so
- * outside the time) VmHWM of every process below, summed: the peak of the
- * whole, shared pages counted in each.
+ * spawn [-d step [-n most] [-s folder]] log program arguments - start it with
+ * a pipe on standard input and one on standard output (what it says on
+ * standard error goes to log), ask STAT, and print the seconds from before the
+ * fork until the reply's last octet, the messages and octets that it told, and
+ * (sampled between reply and QUIT, so outside the time) VmHWM of every process
+ * below, summed: the peak of the whole, shared pages counted in each.
+ *
+ * With -d: then DELE of message 1, 1 + step, and so on, most of them with -n,
+ * and also the seconds from QUIT to its reply; with -s also the most octets
+ * that journals in folder occupied meanwhile, which is not for measuring.
  *
  * spawn -r file - one pass of read(2) over it, 1 MiB at a time, in this
  * process; prints the seconds and the octets.
  */
 
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -22,12 +28,19 @@
 
 #define SPAWN_READ (1024 * 1024)
 #define SPAWN_TREE 64 /* processes of one session: four at most */
+#define SPAWN_ASK 64  /* commands sent at once; their replies fit in text */
 
 struct child {
 	pid_t pid;
 	int in, out;     /* its standard input and output */
 	char text[4096]; /* what it said */
 	size_t have;
+};
+
+struct deletion {
+	uint64_t step; /* 0: none */
+	uint64_t most;
+	const char *sampled; /* the folder with the journal, or NULL */
 };
 
 static int
@@ -158,29 +171,97 @@ child_start(struct child *c, const char *log, char **argv)
 	c->have = 0;
 }
 
-/* Read until the child has said that many lines. */
+/* Read until the child has said that many more lines, all of them +OK. */
 static void
-child_read(struct child *c, int lines)
+child_read(struct child *c, uint64_t lines)
 {
-	char *p;
-	int seen;
+	char *p, *end;
+	uint64_t seen;
 	ssize_t n;
 
-	for (;;) {
+	for (c->have = 0;;) {
+		c->text[c->have] = '\0';
 		seen = 0;
-		for (p = c->text; p < c->text + c->have; p++)
-			seen += *p == '\n';
+		for (p = c->text; (end = strchr(p, '\n')) != NULL; p = end + 1)
+			if (seen++ < lines && strncmp(p, "+OK", 3) != 0)
+				errx(1, "it said: %s", p);
 		if (seen >= lines)
 			return;
-		if (c->have == sizeof(c->text))
+		if (c->have == sizeof(c->text) - 1)
 			errx(1, "it says too much");
-		n = read(c->out, c->text + c->have, sizeof(c->text) - c->have);
+		n = read(
+		    c->out, c->text + c->have, sizeof(c->text) - 1 - c->have);
 		if (n == -1)
 			err(1, "read");
 		if (n == 0)
-			errx(1, "it ended: %.*s", (int)c->have, c->text);
+			errx(1, "it ended: %s", c->text);
 		c->have += (size_t)n;
 	}
+}
+
+static void
+child_delete(
+    struct child *c, const struct deletion *deletion, uint64_t messages)
+{
+	uint64_t number = 1, done = 0, asked;
+	char text[SPAWN_ASK * 32];
+	size_t have;
+
+	while (number <= messages && done < deletion->most) {
+		asked = 0;
+		have = 0;
+		for (; asked < SPAWN_ASK && number <= messages &&
+		     done < deletion->most;
+		     asked++, done++, number += deletion->step)
+			have +=
+			    (size_t)snprintf(text + have, sizeof(text) - have,
+				"DELE %ju\r\n", (uintmax_t)number);
+		bench_write(c->in, text, have);
+		child_read(c, asked);
+	}
+	printf("deleted %ju\n", (uintmax_t)done);
+}
+
+static uint64_t
+journals_size(const char *folder)
+{
+	struct dirent *e;
+	struct stat st;
+	uint64_t size = 0;
+	DIR *d;
+
+	if ((d = opendir(folder)) == NULL)
+		err(1, "%s", folder);
+	while ((e = readdir(d)) != NULL)
+		if (strstr(e->d_name, ".journal") != NULL &&
+		    fstatat(dirfd(d), e->d_name, &st, 0) == 0)
+			size += (uint64_t)st.st_blocks * 512;
+	closedir(d);
+	return (size);
+}
+
+static void
+child_sample(const struct child *c, const char *folder)
+{
+	struct pollfd reply = {.fd = c->out, .events = POLLIN};
+	uint64_t size, most = 0;
+
+	while (poll(&reply, 1, 1) == 0)
+		if ((size = journals_size(folder)) > most)
+			most = size;
+	printf("space %ju\n", (uintmax_t)most);
+}
+
+static void
+child_quit(struct child *c, const struct deletion *deletion)
+{
+	double from = bench_now();
+
+	bench_write(c->in, "QUIT\r\n", 6);
+	if (deletion->sampled != NULL)
+		child_sample(c, deletion->sampled);
+	child_read(c, 1);
+	printf("quit %.6f\n", bench_now() - from);
 }
 
 static void
@@ -189,7 +270,6 @@ child_end(struct child *c)
 	char rest[4096];
 	int status;
 
-	bench_write(c->in, "QUIT\r\n", 6);
 	close(c->in);
 	while (read(c->out, rest, sizeof(rest)) > 0)
 		;
@@ -199,32 +279,64 @@ child_end(struct child *c)
 		errx(1, "it ended with status %#x", (unsigned)status);
 }
 
-int
-main(int argc, char **argv)
+static void
+session_run(char **argv, const struct deletion *deletion)
 {
 	struct child c;
 	unsigned long long messages, octets;
-	char *line;
+	const char *line;
 	double from, seconds;
 
-	if (argc < 3)
-		errx(1, "usage: spawn log program arguments | spawn -r file");
-	alarm(BENCH_LIMIT);
-	if (argc == 3 && strcmp(argv[1], "-r") == 0)
-		return (read_pass(argv[2]));
-	signal(SIGPIPE, SIG_IGN);
 	from = bench_now();
-	child_start(&c, argv[1], argv + 2);
+	child_start(&c, argv[0], argv + 1);
 	bench_write(c.in, "STAT\r\n", 6);
 	child_read(&c, 2);
 	seconds = bench_now() - from;
-	line = memchr(c.text, '\n', c.have);
-	c.text[c.have - 1] = '\0';
-	if (sscanf(line + 1, "+OK %llu %llu", &messages, &octets) != 2)
+	line = strchr(c.text, '\n') + 1;
+	if (sscanf(line, "+OK %llu %llu", &messages, &octets) != 2)
 		errx(1, "no reply to STAT: %s", c.text);
 	printf("seconds %.6f\nmessages %llu\noctets %llu\n", seconds, messages,
 	    octets);
-	peak_print(c.pid);
+	if (deletion->step == 0)
+		peak_print(c.pid);
+	else
+		child_delete(&c, deletion, messages);
+	child_quit(&c, deletion);
 	child_end(&c);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct deletion deletion = {0, UINT64_MAX, NULL};
+	const char *file = NULL;
+	int option;
+
+	while ((option = getopt(argc, argv, "+d:n:r:s:")) != -1)
+		switch (option) {
+		case 'd':
+			deletion.step = bench_number(optarg, 1, UINT32_MAX);
+			break;
+		case 'n':
+			deletion.most = bench_number(optarg, 1, UINT32_MAX);
+			break;
+		case 'r':
+			file = optarg;
+			break;
+		case 's':
+			deletion.sampled = optarg;
+			break;
+		default:
+			return (1);
+		}
+	alarm(BENCH_LIMIT);
+	if (file != NULL)
+		return (read_pass(file));
+	if (argc - optind < 2)
+		errx(1,
+		    "usage: spawn [-d step [-n most] [-s folder]] log program "
+		    "arguments | spawn -r file");
+	signal(SIGPIPE, SIG_IGN);
+	session_run(argv + optind, &deletion);
 	return (0);
 }

@@ -4,27 +4,16 @@ package Bench::Scan;
 
 use strict;
 use warnings;
-use File::Path qw(make_path remove_tree);
 
-use Bench qw(figure measure rounds slurp spew $dir $pop3d);
-use Bench::Site qw(mailbox mailbox_big mailbox_forget);
+use Bench qw(figure measure rounds);
+use Bench::Site qw(mailbox mailbox_big mailbox_forget session state_clear);
 
 # From exec to STAT's reply, with a state-directory that never saw it.
 sub scan_run
 {
 	my ($path, $made) = @_;
-	my $state = "$dir/state";
-	remove_tree($state);
-	make_path($state);
-	my $log = "$dir/scan.log";
-	my $r = eval { measure('spawn', $log, $pop3d, '-C', "$dir/empty.conf",
-	    '-a', $path, '-o', "state-directory=$state") } //
-	    die $@, slurp($log) // '';
-	die "$path: STAT said $r->{messages} messages of $r->{octets} octets, " .
-	    "which are $made->{messages} of $made->{octets}\n"
-	    if $r->{messages} != $made->{messages} ||
-	    $r->{octets} != $made->{octets};
-	return $r;
+	state_clear();
+	return session($path, $made);
 }
 
 sub scan_figure
@@ -45,7 +34,6 @@ sub scan_figure
 
 sub run
 {
-	spew("$dir/empty.conf", "# nothing: what -a does by itself\n");
 	my ($big, $big_made) = mailbox_big();
 	my @big = scan_figure('500 MB, messages of 4 KiB to 1 MiB', 2, $big,
 	    $big_made);

@@ -10,11 +10,12 @@ use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep);
 
-use Bench qw(measure slurp spew $dir $pop3d $root);
+use Bench qw(measure slurp skip spew $dir $pop3d $root);
 
-our @EXPORT_OK = qw(clean configuration connected idle_session log_tail mailbox
-    mailbox_big mailbox_forget mailbox_small port prepare reply start
-    start_inetd stop stop_all $gid $uid);
+our @EXPORT_OK = qw(clean configuration connected idle_session kept_view
+    log_tail mailbox mailbox_big mailbox_forget mailbox_many mailbox_small owned
+    port prepare reply session start start_inetd state_clear stop stop_all
+    traced $gid $uid);
 
 my $inetd = '/usr/sbin/inetd';
 
@@ -120,6 +121,15 @@ sub start_inetd
 
 # --- mailboxes
 
+# Files that the mailboxes' owner shall have.
+sub owned
+{
+	my (@paths) = @_;
+	return if !$root;
+	system('chown', '-R', "$uid:$gid", @paths) == 0
+	    or die "chown: failed\n";
+}
+
 # For pop3d the mbox NAME in DIR/mail, for the bare sender DIR/NAME.wire.
 sub mailbox
 {
@@ -129,7 +139,7 @@ sub mailbox
 		print "# making the mailbox $name\n";
 		$made{$name} = measure('gen', @options, $path,
 		    $wire ? "$dir/$name.wire" : ());
-		chown($uid, $gid, $path) == 1 or die "$path: $!\n" if $root;
+		owned($path);
 	}
 	return ($path, $made{$name});
 }
@@ -150,6 +160,11 @@ sub mailbox_big
 sub mailbox_small
 {
 	return mailbox('small', 1, qw(-n 10000 -l 4096 -m 4096));
+}
+
+sub mailbox_many
+{
+	return mailbox('hundred', 0, qw(-n 100000 -l 1280 -m 1280));
 }
 
 # What the tests share: a configuration file of NAME with these lines added.
@@ -174,6 +189,7 @@ sub prepare
 	die "no $pop3d: make it first\n" if !defined $pop3d || !-x $pop3d;
 	remove_tree("$dir/mail", "$dir/spool", "$dir/state");
 	make_path("$dir/mail");
+	spew("$dir/empty.conf", "# nothing: what -a does by itself\n");
 	chmod(0755, $dir);
 	chmod(0700, "$dir/mail");
 	return if !$root;
@@ -190,6 +206,69 @@ sub prepare
 }
 
 # --- sessions
+
+# A state-directory that never saw a mailbox.
+sub state_clear
+{
+	remove_tree("$dir/state", "$dir/mail/.pop3d");
+	make_path("$dir/state");
+}
+
+# A session on the mailbox at path by -a, in which spawn does what its options
+# say; what it measured.  STAT must tell the messages and octets.
+sub session
+{
+	my ($path, $made, @options) = @_;
+	my $log = "$dir/session.log";
+	my $mailbox = -d $path ? "maildir:$path" : $path;
+	my ($before) = grep { ref } @options;
+	my $r = eval { measure('spawn', (grep { !ref } @options), $log,
+	    @{$before // []}, $pop3d, '-C', "$dir/empty.conf", '-a', $mailbox,
+	    '-o', "state-directory=$dir/state") } // die $@, slurp($log) // '';
+	die "$path: STAT said $r->{messages} messages of $r->{octets} octets, " .
+	    "which are $made->{messages} of $made->{octets}\n"
+	    if $r->{messages} != $made->{messages} ||
+	    $r->{octets} != $made->{octets};
+	return $r;
+}
+
+# The system calls of such a session, descriptors with their paths, a call in
+# one line even where another process came between; none where the paths of
+# another's descriptors cannot be seen.
+sub traced
+{
+	my (@session) = @_;
+	my ($strace) = grep { -x } map { "$_/strace" } split(/:/, $ENV{PATH});
+	return skip('the trace of a session', 'only root sees all of it')
+	    if !$root;
+	die "no strace: install it\n" if !defined $strace;
+	session(@session, [$strace, '-f', '-y', '-s', 64, '-o',
+	    "$dir/trace.log"]);
+	my (@calls, %begun);
+	for (split(/\n/, slurp("$dir/trace.log"))) {
+		my ($pid, $call) = /^(\d+) +(.*)/ or next;
+		if ($call =~ s/ *<unfinished \.\.\.>$//) {
+			push @calls, $call;
+			$begun{$pid} = $#calls;
+		} elsif ($call =~ s/^<\.\.\. \S+ resumed>//) {
+			$calls[$begun{$pid}] .= $call;
+		} else {
+			push @calls, $call;
+		}
+	}
+	return @calls;
+}
+
+# The file with the view that a session on this mailbox left to the next.
+sub kept_view
+{
+	my ($path) = @_;
+	my $name = $path =~ s{.*/}{}r;
+	my ($view) = -d $path ? glob("$path/pop3d.view") :
+	    glob("$dir/state/*/*=$name.view $dir/mail/.pop3d/*$name.view");
+	return $view if defined $view && -e $view;
+	die "$path: no view was kept\n";
+}
 
 sub reply
 {
