@@ -5,11 +5,10 @@ package Bench::Login;
 
 use strict;
 use warnings;
-use File::Path qw(make_path);
 use Time::HiRes qw(sleep);
 
 use Bench qw(checked figure measure rounds slurp spew $bin $dir);
-use Bench::Site qw(kept_view mailbox mailbox_forget mailbox_many owned session
+use Bench::Site qw(kept_view mailbox mailbox_many maildir maildirs owned session
     state_clear traced);
 
 my $some = 10;				# messages that are delivered
@@ -22,6 +21,12 @@ sub ms
 	return 1000 * session(@session)->{seconds};
 }
 
+# The calls of a session, as text.
+sub texts
+{
+	return map { $_->{text} } traced(@_);
+}
+
 # The calls that read a file's octets from a mailbox's descriptor, or a folder.
 sub reads
 {
@@ -29,29 +34,6 @@ sub reads
 	return grep { m{^(?:p?read\w*|getdents64|mmap|sendfile|splice)
 	    \(.*?<\Q$path\E(?:/(?:cur|new|tmp)(?:/[^>]*)?)?>}x ||
 	    m{^openat\(\d+<\Q$path\E/(?:cur|new|tmp)>} } @calls;
-}
-
-# A Maildir without messages.
-sub maildir
-{
-	my ($name) = @_;
-	my $path = "$dir/mail/$name";
-	make_path(map { "$path/$_" } qw(cur new tmp));
-	owned($path);
-	return $path;
-}
-
-# The messages of an mbox in a Maildir, and in one that has sizes in its names.
-sub maildirs
-{
-	my ($mbox, $made) = @_;
-	my ($plain, $sized) = map { maildir($_) } qw(plain sized);
-	print "# making two Maildirs\n";
-	measure('split', $mbox, "$plain/cur", "$sized/cur")->{messages} ==
-	    $made->{messages} or die "$mbox: not what gen made\n";
-	owned($plain, $sized);
-	system('sync');
-	return ($plain, $sized);
 }
 
 # --- seen before
@@ -76,7 +58,7 @@ sub unchanged
 	figure("login: $kind of $made->{messages} messages, unchanged", 'ms',
 	    ['an empty one', @base], ['from exec to STAT', @ours],
 	    'difference', 'at most', 2);
-	my @calls = traced($path, $made) or return;
+	my @calls = texts($path, $made) or return;
 	my @reads = reads($path, @calls);
 	checked('the trace shows no read of mail', !@reads, @reads);
 }
@@ -102,7 +84,7 @@ sub grown
 	    'ms', ['an empty one', @base], ['from exec to STAT', @ours],
 	    'difference', 'at most', 4);
 	$again->();
-	my @calls = traced($path, $more) or return;
+	my @calls = texts($path, $more) or return;
 	return reads($path, @calls);
 }
 
@@ -189,8 +171,8 @@ sub first_sized
 	first(', sizes in names', $path, $made, 'readdir of both folders', [],
 	    2.0);
 	my $none = maildir('vacant');
-	my @calls = traced($path, $made) or return;
-	my ($all, $few) = (stats(@calls), stats(traced($none, $empty)));
+	my @calls = texts($path, $made) or return;
+	my ($all, $few) = (stats(@calls), stats(texts($none, $empty)));
 	checked("the trace shows $all calls of stat, $few on an empty one",
 	    $all <= $few + 10);
 	my @opened = grep { m{^openat\(\d+<\Q$path\E/(?:cur|new)>} } @calls;

@@ -13,9 +13,9 @@ use Time::HiRes qw(sleep);
 use Bench qw(measure slurp skip spew $dir $pop3d $root);
 
 our @EXPORT_OK = qw(clean configuration connected idle_session kept_view
-    log_tail mailbox mailbox_big mailbox_forget mailbox_many mailbox_small owned
-    port prepare reply session start start_inetd state_clear stop stop_all
-    traced $gid $uid);
+    log_tail mailbox mailbox_big mailbox_forget mailbox_many mailbox_small
+    maildir maildirs owned port prepare reply session start start_inetd
+    state_clear state_folder stop stop_all traced $gid $uid);
 
 my $inetd = '/usr/sbin/inetd';
 
@@ -167,6 +167,31 @@ sub mailbox_many
 	return mailbox('hundred', 0, qw(-n 100000 -l 1280 -m 1280));
 }
 
+# A Maildir without messages.
+sub maildir
+{
+	my ($name) = @_;
+	my $path = "$dir/mail/$name";
+	make_path(map { "$path/$_" } qw(cur new tmp));
+	owned($path);
+	return $path;
+}
+
+# The messages of an mbox in a Maildir, and in one that has sizes in its names.
+sub maildirs
+{
+	my ($mbox, $made) = @_;
+	my ($plain, $sized) = map { "$dir/mail/$_" } qw(plain sized);
+	return ($plain, $sized) if -e $plain;
+	print "# making two Maildirs\n";
+	maildir($_) for qw(plain sized);
+	measure('split', $mbox, "$plain/cur", "$sized/cur")->{messages} ==
+	    $made->{messages} or die "$mbox: not what gen made\n";
+	owned($plain, $sized);
+	system('sync');
+	return ($plain, $sized);
+}
+
 # What the tests share: a configuration file of NAME with these lines added.
 sub configuration
 {
@@ -174,7 +199,8 @@ sub configuration
 	make_path("$dir/state");
 	spew("$dir/passwd", join('', map {
 	    "$_:" . crypt('bench', '$6$rounds=1000$saltsalt$') .
-	    ":$uid:$gid\::/nonexistent:/bin/false\n" } qw(big small keeper)));
+	    ":$uid:$gid\::/nonexistent:/bin/false\n" } qw(big small keeper
+	    hundred kept plain)));
 	spew("$dir/$name.conf", join("\n",
 	    'auth = passwd-file', "passwd-file = $dir/passwd",
 	    'plaintext = always', "state-directory = $dir/state",
@@ -207,6 +233,12 @@ sub prepare
 
 # --- sessions
 
+# Where locks, journals and views of mboxes are.
+sub state_folder
+{
+	return $root ? "$dir/state/$uid" : "$dir/mail/.pop3d";
+}
+
 # A state-directory that never saw a mailbox.
 sub state_clear
 {
@@ -232,29 +264,29 @@ sub session
 	return $r;
 }
 
-# The system calls of such a session, descriptors with their paths, a call in
-# one line even where another process came between; none where the paths of
-# another's descriptors cannot be seen.
+# The system calls of such a session, with the paths of descriptors, in the
+# order in which they ended: {text, begin, end}, the latter in lines of the
+# trace.  None where the paths of another's descriptors cannot be seen.
 sub traced
 {
 	my (@session) = @_;
 	my ($strace) = grep { -x } map { "$_/strace" } split(/:/, $ENV{PATH});
-	return skip('the trace of a session', 'only root sees all of it')
+	skip('the trace of a session', 'only root sees all of it'), return
 	    if !$root;
 	die "no strace: install it\n" if !defined $strace;
 	session(@session, [$strace, '-f', '-y', '-s', 64, '-o',
 	    "$dir/trace.log"]);
-	my (@calls, %begun);
+	my (@calls, %begun, $line);
 	for (split(/\n/, slurp("$dir/trace.log"))) {
-		my ($pid, $call) = /^(\d+) +(.*)/ or next;
-		if ($call =~ s/ *<unfinished \.\.\.>$//) {
-			push @calls, $call;
-			$begun{$pid} = $#calls;
-		} elsif ($call =~ s/^<\.\.\. \S+ resumed>//) {
-			$calls[$begun{$pid}] .= $call;
-		} else {
-			push @calls, $call;
+		my ($pid, $text) = /^(\d+) +(.*)/ or next;
+		my $begin = ++$line;
+		if ($text =~ s/ *<unfinished \.\.\.>$//) {
+			$begun{$pid} = [$text, $begin];
+			next;
 		}
+		($text, $begin) = ($begun{$pid}[0] . $text, $begun{$pid}[1])
+		    if $text =~ s/^<\.\.\. \S+ resumed>//;
+		push @calls, { text => $text, begin => $begin, end => $line };
 	}
 	return @calls;
 }
@@ -264,8 +296,8 @@ sub kept_view
 {
 	my ($path) = @_;
 	my $name = $path =~ s{.*/}{}r;
-	my ($view) = -d $path ? glob("$path/pop3d.view") :
-	    glob("$dir/state/*/*=$name.view $dir/mail/.pop3d/*$name.view");
+	my ($view) = -d $path ? "$path/pop3d.view" :
+	    grep { /[=\/]\Q$name\E\.view$/ } glob(state_folder() . '/*');
 	return $view if defined $view && -e $view;
 	die "$path: no view was kept\n";
 }
@@ -281,16 +313,16 @@ sub reply
 	}
 }
 
-# STAT, LIST, UIDL, one RETR; then it does nothing.
+# These commands, [command, whether the reply has many lines]; then it does
+# nothing.
 sub idle_session
 {
-	my ($port, $user) = @_;
+	my ($port, $user, @commands) = @_;
 	my $s = connected($port) or die "no connection: $@\n";
 	local $SIG{ALRM} = sub { die "the session hangs\n" };
 	alarm(60);
 	reply($s);
-	for (["USER $user"], ['PASS bench'], ['STAT'], ['LIST', 1],
-	    ['UIDL', 1], ['RETR 1', 1]) {
+	for (["USER $user"], ['PASS bench'], @commands) {
 		my ($command, $multi) = @$_;
 		print $s "$command\r\n";
 		reply($s, $multi);
