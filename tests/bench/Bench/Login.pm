@@ -63,10 +63,11 @@ sub unchanged
 	checked('the trace shows no read of mail', !@reads, @reads);
 }
 
-# deliver puts it back as it was settled, and then some messages there.
+# deliver puts it back as it was settled, and then some messages there; look is
+# called with what a session then reads.
 sub grown
 {
-	my ($kind, $path, $made, $none, $view, $deliver, $ten) = @_;
+	my ($kind, $path, $made, $none, $view, $deliver, $ten, $look) = @_;
 	my $more = { map { $_ => $made->{$_} + $ten->{$_} }
 	    qw(messages octets) };
 	my $name = kept_view($path);
@@ -85,7 +86,7 @@ sub grown
 	    'difference', 'at most', 4);
 	$again->();
 	my @calls = texts($path, $more) or return;
-	return reads($path, @calls);
+	$look->(reads($path, @calls));
 }
 
 # The octets that these calls say they got.
@@ -105,15 +106,17 @@ sub seen_mbox
 	owned($none);
 	my $view = settle($path, $made, $none);
 	unchanged('mbox', $path, $made, $none);
-	my @reads = grown('mbox', $path, $made, $none, $view, sub {
+	grown('mbox', $path, $made, $none, $view, sub {
 		truncate($path, $made->{stored}) or die "$path: $!\n";
 		open(my $f, '>>', $path) or die "$path: $!\n";
 		print $f $added;
 		close($f) or die "$path: $!\n";
-	}, $ten);
-	my $octets = octets(@reads);
-	checked("the trace shows $octets octets of $made->{stored} read",
-	    $octets < $made->{stored} / 100) if @reads;
+	}, $ten, sub {
+		my $octets = octets(@_);
+		checked("the trace shows $octets octets of $made->{stored} " .
+		    'read', $octets >= length($added) &&
+		    $octets < $made->{stored} / 100);
+	});
 	truncate($path, $made->{stored}) or die "$path: $!\n";
 }
 
@@ -127,14 +130,17 @@ sub seen_maildir
 	my $view = settle($path, $made, $none);
 	unchanged('Maildir', $path, $made, $none);
 	my $clear = sub { unlink(glob("$path/new/*")) };
-	my @reads = grown('Maildir', $path, $made, $none, $view, sub {
+	grown('Maildir', $path, $made, $none, $view, sub {
 		$clear->();
 		spew("$path/new/" . (1900000000 + $_) . '.M1P2.example.net',
 		    $mail[$_]) for 0 .. $#mail;
 		owned("$path/new");
-	}, $ten);
-	my @old = grep { m{<\Q$path\E/cur>} } @reads;
-	checked('the trace shows no read of cur/', !@old, @old) if @reads;
+	}, $ten, sub {
+		my @new = grep { m{<\Q$path\E/new} } @_;
+		my @old = grep { m{<\Q$path\E/cur} } @_;
+		checked('the trace shows a read of new/ and none of cur/',
+		    @new && !@old, @old);
+	});
 	$clear->();
 }
 

@@ -236,13 +236,13 @@ sub prepare
 # Where locks, journals and views of mboxes are.
 sub state_folder
 {
-	return $root ? "$dir/state/$uid" : "$dir/mail/.pop3d";
+	return "$dir/state/$uid";
 }
 
 # A state-directory that never saw a mailbox.
 sub state_clear
 {
-	remove_tree("$dir/state", "$dir/mail/.pop3d");
+	remove_tree("$dir/state");
 	make_path("$dir/state");
 }
 
