@@ -11,6 +11,12 @@
 
 #include "scan_parts.h"
 
+/*
+ * Slots: with few messages to find among many, hardly one of the many is
+ * compared with any.
+ */
+#define TWINS_LEAST 4096
+
 /* Where this digest is in the table, or would be. */
 static uint64_t
 twins_slot(const struct scan_twins *t, const struct view_message *m)
@@ -29,7 +35,7 @@ int
 scan_twins_init(
     struct scan_twins *twins, struct view_message *messages, uint32_t count)
 {
-	uint64_t size = 16, slot;
+	uint64_t size = TWINS_LEAST, slot;
 	uint32_t i;
 
 	while (size < 2 * (uint64_t)count)
