@@ -268,6 +268,13 @@ void platform_random(void *dst, size_t length);
 int platform_memory_file(const char *name) MUST_CHECK;
 
 /*
+ * Memory for a large array that is used soon and whole, in pages so large that
+ * not every 4 KiB of it costs a fault, where the system has them; to be given
+ * back with free().  NULL with errno ENOMEM.
+ */
+void *platform_memory_large(size_t size) MUST_CHECK;
+
+/*
  * One system call of a process's allow-list (Linux: seccomp).  What is not
  * in the list kills the process.
  */

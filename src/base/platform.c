@@ -32,6 +32,8 @@
 #define MODULE_DIR "/usr/local/lib/pop3d"
 #endif
 
+#define LARGE_PAGE ((size_t)2 << 20) /* octets; of amd64, and most others */
+
 void
 platform_close_from(int lowest)
 {
@@ -253,6 +255,23 @@ platform_file_ids(uid_t uid, gid_t gid)
 	if (!done)
 		fatalx("cannot act as uid %lu", (unsigned long)uid);
 	return 0;
+}
+
+void *
+platform_memory_large(size_t size)
+{
+#ifdef MADV_HUGEPAGE
+	void *memory;
+
+	if (size >= LARGE_PAGE / 2 && size < SIZE_MAX - LARGE_PAGE) {
+		size = (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+		memory = aligned_alloc(LARGE_PAGE, size);
+		if (memory != NULL)
+			(void)madvise(memory, size, MADV_HUGEPAGE);
+		return memory;
+	}
+#endif
+	return malloc(size);
 }
 
 int

@@ -19,13 +19,14 @@
 
 #include "maildir_list.h"
 
-#define CHUNK (256 * 1024) /* octets of names allocated at once */
+#define CHUNK (256U * 1024)     /* octets of names allocated at once */
+#define CHUNK_LARGE (8 * CHUNK) /* the same once there are many */
 #define ENTRIES_FIRST 1024
 
 struct maildir_chunk {
 	struct maildir_chunk *next;
-	size_t used;
-	char octets[CHUNK];
+	size_t used, size;
+	char octets[];
 };
 
 const char *const maildir_folders[MAILDIR_FOLDERS] = {
@@ -66,6 +67,21 @@ maildir_list_free(struct maildir_list *list)
 	memset(list, 0, sizeof(*list));
 }
 
+static struct maildir_chunk *
+maildir_list_chunk(struct maildir_list *list)
+{
+	size_t size = list->names_size < CHUNK_LARGE ? CHUNK : CHUNK_LARGE;
+	struct maildir_chunk *chunk = platform_memory_large(size);
+
+	if (chunk == NULL)
+		return NULL;
+	chunk->next = list->chunks;
+	chunk->used = 0;
+	chunk->size = size - sizeof(*chunk);
+	list->chunks = chunk;
+	return chunk;
+}
+
 /* A copy of a name that stays where it is; NULL with errno ENOMEM. */
 static const char *
 maildir_list_keep(struct maildir_list *list, const char *name, size_t length)
@@ -73,13 +89,10 @@ maildir_list_keep(struct maildir_list *list, const char *name, size_t length)
 	struct maildir_chunk *chunk = list->chunks;
 	char *copy;
 
-	if (chunk == NULL || CHUNK - chunk->used < length + 1) {
-		chunk = malloc(sizeof(*chunk));
+	if (chunk == NULL || chunk->size - chunk->used < length + 1) {
+		chunk = maildir_list_chunk(list);
 		if (chunk == NULL)
 			return NULL;
-		chunk->next = list->chunks;
-		chunk->used = 0;
-		list->chunks = chunk;
 	}
 	copy = chunk->octets + chunk->used;
 	memcpy(copy, name, length + 1);
@@ -100,9 +113,13 @@ maildir_list_grow(struct maildir_list *list)
 		errno = EFBIG;
 		return -1;
 	}
-	entries = realloc(list->entries, room * sizeof(*list->entries));
+	entries = platform_memory_large(room * sizeof(*list->entries));
 	if (entries == NULL)
 		return -1;
+	if (list->count > 0)
+		memcpy(entries, list->entries,
+		    list->count * sizeof(*list->entries));
+	free(list->entries);
 	list->entries = entries;
 	list->room = room;
 	return 0;
@@ -184,8 +201,8 @@ maildir_sort(struct maildir_list *list)
 
 	if (count < 2)
 		return 0;
-	sorted = malloc(list->room * sizeof(*sorted));
-	keys = malloc(count * sizeof(*keys));
+	sorted = platform_memory_large(list->room * sizeof(*sorted));
+	keys = platform_memory_large(count * sizeof(*keys));
 	for (i = 0; keys != NULL && i < count; i++) {
 		keys[i].key = list->entries[i].is.time;
 		keys[i].index = i;

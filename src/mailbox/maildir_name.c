@@ -10,14 +10,19 @@
 
 #include "maildir_list.h"
 
+#define DIGITS_FIT 19 /* of any number in 64 bits */
+
 /* Digits at text, as many as there are; more than fit are a large number. */
 static size_t
 maildir_number(const char *text, size_t length, uint64_t *number)
 {
-	size_t i;
+	size_t i, fit = length < DIGITS_FIT ? length : DIGITS_FIT;
+	uint64_t sum = 0;
 
-	*number = 0;
-	for (i = 0; i < length && text[i] >= '0' && text[i] <= '9'; i++)
+	for (i = 0; i < fit && text[i] >= '0' && text[i] <= '9'; i++)
+		sum = 10 * sum + (unsigned)(text[i] - '0');
+	*number = sum;
+	for (; i < length && text[i] >= '0' && text[i] <= '9'; i++)
 		if (__builtin_mul_overflow(*number, 10U, number) ||
 		    __builtin_add_overflow(
 			*number, (unsigned)(text[i] - '0'), number))
@@ -25,23 +30,30 @@ maildir_number(const char *text, size_t length, uint64_t *number)
 	return i;
 }
 
-/* One ",X=NUMBER" without its comma. */
-static void
-maildir_field(struct maildir_name *name, const char *text, size_t length)
+/* What follows a comma, up to the next one or the end; where that is. */
+static const char *
+maildir_field(struct maildir_name *name, const char *text, const char *end)
 {
+	const char *next;
 	uint64_t number, *field;
 	size_t digits;
 
-	if (length < 3 || text[1] != '=' || (text[0] != 'S' && text[0] != 'W'))
-		return;
-	digits = maildir_number(text + 2, length - 2, &number);
-	if (digits != length - 2)
-		return;
-	field = text[0] == 'S' ? &name->size : &name->wire;
-	/* Two of them contradict each other: the second one is no good. */
-	if (*field != MAILDIR_SIZE_UNKNOWN)
-		number = MAILDIR_SIZE_UNKNOWN - 1;
-	*field = number;
+	if (end - text >= 3 && text[1] == '=' &&
+	    (text[0] == 'S' || text[0] == 'W')) {
+		digits =
+		    maildir_number(text + 2, (size_t)(end - text) - 2, &number);
+		next = text + 2 + digits;
+		if (digits > 0 && (next == end || *next == ',')) {
+			field = text[0] == 'S' ? &name->size : &name->wire;
+			/* Two contradict each other: the second is no good. */
+			if (*field != MAILDIR_SIZE_UNKNOWN)
+				number = MAILDIR_SIZE_UNKNOWN - 1;
+			*field = number;
+			return next;
+		}
+	}
+	next = memchr(text, ',', (size_t)(end - text));
+	return next != NULL ? next : end;
 }
 
 #define EACH(octet) (UINT64_C(0x0101010101010101) * (octet))
@@ -74,7 +86,8 @@ maildir_digest(const char *text, size_t base)
 
 	if (base < digits)
 		return false;
-	for (i = 0; i < digits; i++)
+	/* From the end: most names begin with digits. */
+	for (i = digits; i-- > 0;)
 		if (!((text[i] >= '0' && text[i] <= '9') ||
 			(text[i] >= 'a' && text[i] <= 'f')))
 			return false;
@@ -84,7 +97,7 @@ maildir_digest(const char *text, size_t base)
 void
 maildir_name_read(struct maildir_name *name, const char *text, size_t length)
 {
-	const char *end, *comma, *next;
+	const char *end, *comma;
 
 	end = memchr(text, ':', length);
 	if (end == NULL)
@@ -96,13 +109,8 @@ maildir_name_read(struct maildir_name *name, const char *text, size_t length)
 	name->digest = maildir_digest(text, name->base);
 	(void)maildir_number(text, name->base, &name->time);
 	comma = memchr(text, ',', name->base);
-	while (comma != NULL) {
-		comma++;
-		next = memchr(comma, ',', (size_t)(end - comma));
-		maildir_field(
-		    name, comma, (size_t)((next != NULL ? next : end) - comma));
-		comma = next;
-	}
+	while (comma != NULL && comma != end)
+		comma = maildir_field(name, comma + 1, end);
 	if (name->size > MAILDIR_SIZE_MAX)
 		name->size = MAILDIR_SIZE_UNKNOWN;
 	if (name->wire > 2 * MAILDIR_SIZE_MAX + 2)

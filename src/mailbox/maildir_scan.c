@@ -216,7 +216,8 @@ scan_entries(struct scan *scan)
 
 	free(scan->messages);
 	free(scan->unknown);
-	scan->messages = malloc((size_t)count * sizeof(*scan->messages) + 1);
+	scan->messages =
+	    platform_memory_large((size_t)count * sizeof(*scan->messages) + 1);
 	scan->unknown = malloc((size_t)count * sizeof(*scan->unknown) + 1);
 	scan->unknown_count = scan->odd = scan->moved = scan->read = 0;
 	scan->doubled = 0;

@@ -38,7 +38,7 @@ maildir_sort_keys(struct maildir_key *keys, uint32_t count)
 
 	if (count < 2)
 		return 0;
-	to = spare = malloc(count * sizeof(*spare));
+	to = spare = platform_memory_large(count * sizeof(*spare));
 	if (spare == NULL)
 		return -1;
 	for (i = 1; i < count; i++)

@@ -47,6 +47,14 @@ test_names(void)
 	name_is(":2,S", 0, no, no, 0, false);
 	name_is(",W=5", 0, no, 5, 4, true);
 	name_is("1.x,U=7,W=5,FMD5=abc:2,", 1, no, 5, 20, true);
+	name_is("1.x,S=10,,W=12,", 1, 10, 12, 15, true);
+	name_is("1.x,S=10x,W=12,S=11", 1, 11, 12, 19, true);
+	name_is(
+	    "9999999999999999999.x", 9999999999999999999U, no, no, 21, false);
+	name_is("18446744073709551615.x", UINT64_MAX, no, no, 22, false);
+	name_is("18446744073709551616.x", UINT64_MAX / 10, no, no, 22, false);
+	name_is("000000000000000000000012.x,W=0000000000000000000000005", 12,
+	    no, 5, 54, true);
 }
 
 static void
@@ -345,6 +353,37 @@ test_auto(void)
 	mailbox_close(mb);
 }
 
+/* So many that they need more than one piece of memory of each size. */
+static void
+test_many(void)
+{
+	enum { MANY = 30000 };
+	struct maildir_session s;
+	char path[200], want[200];
+	uint32_t i, good = 0;
+
+	maildir_new();
+	for (i = 0; i < MANY; i++) {
+		/* A prime, so that they come in no order. */
+		(void)snprintf(path, sizeof(path),
+		    "box/cur/%u.M1P1.a-host-of-a-rather-long-name.example.net,"
+		    "S=5,W=6:2,S",
+		    100000 + i * 7919 % MANY);
+		close(open(path, O_WRONLY | O_CREAT, 0600));
+	}
+	if (!ok(maildir_begin(&s, "box"), "opened %s", world_error.log))
+		return;
+	for (i = 0; i < MANY && s.view.head->count == MANY; i++) {
+		(void)snprintf(
+		    want, sizeof(want), "%u.M1P1.a-host-of-", 100000 + i);
+		good += strncmp(s.view.names + s.view.message[i].place, want,
+			    strlen(want)) == 0;
+	}
+	ok(good == MANY && s.view.head->octets == 6 * MANY,
+	    "%u of %u messages, in order", good, MANY);
+	maildir_end(&s);
+}
+
 int
 main(void)
 {
@@ -362,6 +401,7 @@ main(void)
 	test_uidl();
 	test_order();
 	test_auto();
+	test_many();
 	world_end();
 	return tap_end();
 }
