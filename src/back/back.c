@@ -16,6 +16,7 @@
 #define GRACE_MS 5000 /* a front that does not end itself in time is ended */
 #define WAITS 200     /* for the status of a front that has gone, in turns of */
 #define WAIT_MS 1
+#define BUSY_MS 100 /* without a request: nobody fetches mail */
 #define HOST_SIZE 256
 
 static void
@@ -115,16 +116,33 @@ wait_time(const struct back *back)
 	return left > 0 ? (int)left : 0;
 }
 
+/*
+ * poll(2) for the next request.  What a request needed is given back once no
+ * other comes, as the front does.
+ */
+static int
+request_wait(const struct back *back)
+{
+	struct pollfd p = {.fd = back->channel, .events = POLLIN};
+	/* Not only when it is silent: it may talk for ever. */
+	int left = wait_time(back), n;
+
+	if (back->phase == PHASE_MAILBOX) {
+		n = poll(&p, 1, BUSY_MS);
+		if (n != 0)
+			return n;
+		platform_trim();
+	}
+	return left == 0 ? 0 : poll(&p, 1, left);
+}
+
 static void
 requests_serve(struct back *back)
 {
-	struct pollfd p = {.fd = back->channel, .events = POLLIN};
-	int n, left;
+	int n;
 
 	while (!back->over) {
-		/* Not only when it is silent: it may talk for ever. */
-		left = wait_time(back);
-		n = left == 0 ? 0 : poll(&p, 1, left);
+		n = request_wait(back);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0) {
