@@ -31,6 +31,9 @@ extern const struct auth_method auth_methods[AUTH_KINDS];
 struct verifier_facts {
 	const char *owner_of; /* -a's mailbox, or NULL */
 	const char *stamp;    /* the greeting's, for APOP; "" = none */
+	const char *peer;     /* as struct connection has it */
+	const char *method;   /* as in the log: "USER", "APOP", "PLAIN", ... */
+	bool protected;       /* nobody can listen to the connection */
 };
 
 /*
@@ -45,11 +48,19 @@ _Noreturn void verifier_run(const struct config *config, int fd,
 
 /*
  * The decision itself, for verifier_run() and for tests: tries the methods
- * in order, then applies what no method may overrule (uid 0, minimum-uid),
+ * in order, then applies what no method may overrule (src/auth/policy.c),
  * and expands the mailbox.
  */
-void auth_password(const struct config *config, const char *name,
-    const char *secret, struct ch_account *account);
+void
+auth_password(const struct config *config, const struct verifier_facts *facts,
+    const char *name, const char *secret, struct ch_account *account);
+
+/*
+ * Can allow-users, deny-users and access-file be used?  0, or -1 with a
+ * sentence in why: nobody can log in then.
+ */
+int
+policy_check(const struct config *config, char why[CHANNEL_TEXT]) MUST_CHECK;
 
 /*
  * A challenge of the form <digits.digits@host>, as RFC 1939, 7 has it (and RFC
@@ -63,12 +74,12 @@ void stamp_make(char dst[STAMP_SIZE]);
 bool auth_ready(void);
 
 /*
- * Expand a mailbox template (%u name, %n local part, %d domain, %h home, %%,
- * ~/ the home) for an account; -1 with errno EINVAL when the name or a part
+ * Expand a mailbox template (%u name, %n local part, %d domain, or that which
+ * a name without one has, %h home, %%, ~/ the home) for an account; -1 with errno EINVAL when the name or a part
  * of it is not harmless in a path (empty, "/", NUL, leading dot, control
  * characters), ENAMETOOLONG, or the result is not absolute.
  */
-int mailbox_expand(const char *mailbox, const struct ch_account *account,
-    char *dst, size_t size) MUST_CHECK;
+int mailbox_expand(const char *mailbox, const char *domain,
+    const struct ch_account *account, char *dst, size_t size) MUST_CHECK;
 
 #endif

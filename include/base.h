@@ -153,6 +153,11 @@ struct config {
 	bool apop_only;      /* no clear text of who has an APOP secret */
 	enum plaintext plaintext;
 	uint64_t minimum_uid; /* at least 1 */
+	char *allow_users;    /* a list, or "file:" and an absolute path */
+	char *deny_users;     /* likewise */
+	char *access_file;    /* absolute, or "" */
+	bool username_lower;
+	char *default_domain; /* harmless in a path; or "" */
 	char *front_user;     /* "" = pop3d, else nobody */
 	char *state_directory;
 	unsigned locks; /* LOCK_* */

@@ -132,6 +132,7 @@ struct ch_login {
 	uint32_t code;           /* enum channel_code */
 	uint32_t last;           /* 1: no further try on this connection */
 	uint32_t read_only;      /* 1: DELE is refused */
+	uint32_t keep;           /* 1: likewise, the rest is as ever */
 	uint32_t descriptors;    /* 1 to 3: the view, its base if it has one,
 				  * an mbox's file if there is one */
 	uint32_t base;           /* 1: the view has one */
@@ -218,11 +219,14 @@ struct ch_looked {
 };
 
 /*
- * What the verifier found.  Everything but code and reason is for CODE_OK, but
- * for the name: of an exchange that failed it is as the client gave it.
+ * What the verifier found.  Everything but code, reason and text is for
+ * CODE_OK, but for the name: of an exchange that failed it is as the client
+ * gave it.
  */
 struct ch_account {
 	uint32_t code;
+	uint32_t read_only; /* 1: the session changes nothing */
+	uint32_t keep;      /* 1: it removes nothing */
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t mail_gid; /* of mail-group; gid when there is none */
@@ -232,6 +236,8 @@ struct ch_account {
 	char home[CHANNEL_PATH];
 	char mailbox[CHANNEL_PATH]; /* "mbox:/var/mail/x", expanded; absolute */
 	char reason[CHANNEL_TEXT];  /* for the log */
+	char text[CHANNEL_TEXT];    /* for the client, who was right but may
+				     * not; "": what is usual for the code */
 };
 
 struct record {

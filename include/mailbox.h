@@ -28,6 +28,7 @@ struct mailbox_options {
 				 * stays the caller's */
 	int keeper;       /* channel to the lock keeper, or -1 */
 	const char *peer; /* address, for who holds the session lock */
+	bool read_only;   /* change no message, make no mailbox */
 };
 
 /*

@@ -33,6 +33,17 @@ account_deny(struct ch_account *account, uint32_t code, const char *format, ...)
 	memcpy(account->reason, reason, strlen(reason) + 1);
 }
 
+void
+account_tell(struct ch_account *account, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	if (vsnprintf(account->text, sizeof(account->text), format, ap) < 0)
+		account->text[0] = '\0';
+	va_end(ap);
+}
+
 /*
  * Too many groups are refused, not cut: the one that was left out could be
  * one that takes a right away.

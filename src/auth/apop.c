@@ -25,16 +25,16 @@ apop_verify(
 }
 
 void
-apop_decide(const struct config *config, const struct ch_digest *request,
-    const char *stamp, struct ch_account *account)
+apop_decide(const struct config *config, const struct verifier_facts *facts,
+    const struct ch_digest *request, struct ch_account *account)
 {
 	struct proof proof;
 	int right;
 
 	proof_find(config, request->name, &proof);
-	right = apop_verify(proof.entry.secret, stamp, request->digest);
+	right = apop_verify(proof.entry.secret, facts->stamp, request->digest);
 	/* An empty one is none: everybody knows what proves it. */
 	proof.missing = proof.entry.secret[0] == '\0';
-	proof_decide(config, &proof, right, account);
+	proof_decide(config, facts, &proof, right, account);
 	explicit_bzero(&proof, sizeof(proof));
 }

@@ -1,5 +1,5 @@
 /*
- * auth.c - the decision: methods in order, then what none may overrule.
+ * auth.c - a password: methods in order, then what none may overrule.
  *
  * Whoever guesses must learn nothing but "wrong" from anything that is not
  * his own account: not by the answer, and not by the time that it takes.  So
@@ -9,10 +9,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "mailauth.h"
 #include "method.h"
+#include "users.h"
 
 /* clang-format off */
 const struct auth_method auth_methods[AUTH_KINDS] = {
@@ -22,73 +22,30 @@ const struct auth_method auth_methods[AUTH_KINDS] = {
 };
 /* clang-format on */
 
-static void
-auth_mailbox(const struct config *config, struct ch_account *account)
-{
-	if (mailbox_expand(config->mailbox, account, account->mailbox,
-		sizeof(account->mailbox)) == 0)
-		return;
-	if (errno == ENAMETOOLONG)
-		account_deny(account, CODE_PERMANENT,
-		    "its mailbox would have too long a path");
-	else
-		account_deny(account, CODE_PERMANENT,
-		    "no mailbox can be made of its name and home (mailbox = "
-		    "%s)",
-		    config->mailbox);
-}
-
-/*
- * What holds whatever a method said.  The right password of root, or of
- * another that is never served, must look like a wrong one: else this would
- * be the place to try passwords for a shell.
- */
-static void
-auth_judge(const struct config *config, struct ch_account *account)
-{
-	if (!account_uid_served(config, account->uid)) {
-		account_deny(
-		    account, CODE_AUTH, "uid %u is never served", account->uid);
-		return;
-	}
-	if (account->name[0] == '\0') {
-		account_deny(account, CODE_AUTH, "its name is empty");
-		return;
-	}
-	if (geteuid() != 0) {
-		if (account->uid != getuid()) {
-			account_deny(account, CODE_PERMANENT,
-			    "pop3d runs as uid %u and can serve no other, "
-			    "such as %u",
-			    (unsigned)getuid(), account->uid);
-			return;
-		}
-		account_take_own_groups(account);
-	}
-	account_mail_group(config, account);
-	auth_mailbox(config, account);
-}
-
 /* "unix: wrong password, passwd-file: no such user" */
 static void
 auth_collect(
     struct ch_account *all, const struct ch_account *tried, const char *method)
 {
-	char before[CHANNEL_TEXT];
+	char before[CHANNEL_TEXT], text[CHANNEL_TEXT];
 	uint32_t code;
 
 	memcpy(before, all->reason, sizeof(before));
-	/* That one method could not tell is more than that another said no. */
+	memcpy(text, tried->text, sizeof(text));
 	code = tried->code;
-	if (all->code == CODE_TEMPORARY && code == CODE_AUTH)
+	/* That one method could not tell is more than that another said no. */
+	if (all->code == CODE_TEMPORARY && code == CODE_AUTH) {
+		memcpy(text, all->text, sizeof(text));
 		code = CODE_TEMPORARY;
+	}
 	account_deny(all, code, "%s%s%s: %s", before,
 	    before[0] == '\0' ? "" : ", ", method, tried->reason);
+	account_tell(all, "%s", text);
 }
 
 static void
-auth_try(const struct config *config, const char *name, const char *secret,
-    struct ch_account *account)
+auth_try(const struct config *config, const struct verifier_facts *facts,
+    const char *name, const char *secret, struct ch_account *account)
 {
 	const struct auth_method *method;
 	struct ch_account tried;
@@ -100,7 +57,7 @@ auth_try(const struct config *config, const char *name, const char *secret,
 		tried.code = CODE_TEMPORARY;
 		method->password(config, name, secret, &tried);
 		if (tried.code == CODE_OK)
-			auth_judge(config, &tried);
+			policy_judge(config, facts, &tried);
 		if (tried.code == CODE_OK) {
 			*account = tried;
 			return;
@@ -123,11 +80,10 @@ auth_apop_only(
 	struct mailauth_entry entry;
 	int found;
 
-	found = mailauth_find(config->mailauth_file, name, &entry);
+	found = mailauth_user(config, name, &entry);
 	/* Some name services know a user by several. */
 	if (found == 0)
-		found =
-		    mailauth_find(config->mailauth_file, account->name, &entry);
+		found = mailauth_user(config, account->name, &entry);
 	if (found == -1)
 		account_deny(account, CODE_TEMPORARY, "apop-only: %s: %s",
 		    config->mailauth_file, mailauth_trouble(errno));
@@ -138,13 +94,16 @@ auth_apop_only(
 }
 
 void
-auth_password(const struct config *config, const char *name, const char *secret,
-    struct ch_account *account)
+auth_password(const struct config *config, const struct verifier_facts *facts,
+    const char *name, const char *secret, struct ch_account *account)
 {
+	char user[CHANNEL_NAME];
+
+	user_name(config, name, user);
 	memset(account, 0, sizeof(*account));
-	if (name[0] == '\0' || secret[0] == '\0') {
+	if (user[0] == '\0' || secret[0] == '\0') {
 		account_deny(account, CODE_AUTH, "%s",
-		    name[0] == '\0' ? "the name is empty" :
+		    user[0] == '\0' ? "the name is empty" :
 				      "the password is empty");
 		return;
 	}
@@ -152,20 +111,23 @@ auth_password(const struct config *config, const char *name, const char *secret,
 	if (config->auth_count == 0)
 		account_deny(account, CODE_PERMANENT, "auth names no method");
 	else
-		auth_try(config, name, secret, account);
+		auth_try(config, facts, user, secret, account);
 	if (account->code == CODE_OK && config->apop_only &&
 	    config_auth(config, AUTH_MAILAUTH))
-		auth_apop_only(config, name, account);
+		auth_apop_only(config, user, account);
 }
 
 void
-auth_proved(
-    const struct config *config, const char *name, struct ch_account *account)
+auth_proved(const struct config *config, const struct verifier_facts *facts,
+    const char *user, struct ch_account *account)
 {
-	account_of(config, name, account);
+	char text[CHANNEL_TEXT];
+
+	account_of(config, user, account);
+	policy_judge(config, facts, account);
 	if (account->code == CODE_OK)
-		auth_judge(config, account);
-	if (account->code != CODE_OK)
-		account_deny(
-		    account, account->code, "mailauth: %s", account->reason);
+		return;
+	memcpy(text, account->text, sizeof(text));
+	account_deny(account, account->code, "mailauth: %s", account->reason);
+	account_tell(account, "%s", text);
 }

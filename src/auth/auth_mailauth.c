@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "hash.h"
-#include "mailauth.h"
 #include "method.h"
 
 /* 1, 0, or -1 with errno and what could not be used in *what. */
@@ -28,6 +27,32 @@ secret_right(
 	return hash_decide(secret, entry->hash, &other);
 }
 
+int
+mailauth_user(
+    const struct config *config, const char *user, struct mailauth_entry *entry)
+{
+	char name[CHANNEL_NAME];
+	struct mailauth_entry also;
+	int found, too;
+
+	found = mailauth_find(config->mailauth_file, user, entry);
+	if (found == -1 || config->default_domain[0] == '\0' ||
+	    strchr(user, '@') != NULL ||
+	    text_print(name, sizeof(name), "%s@%s", user,
+		config->default_domain) == -1)
+		return found;
+	/* Looked for in any case: who needs it must not show. */
+	too = mailauth_find(config->mailauth_file, name, &also);
+	if (too == -1)
+		found = -1;
+	else if (found == 0 && too == 1) {
+		*entry = also;
+		found = 1;
+	}
+	explicit_bzero(&also, sizeof(also));
+	return found;
+}
+
 void
 auth_mailauth_password(const struct config *config, const char *name,
     const char *secret, struct ch_account *account)
@@ -36,7 +61,7 @@ auth_mailauth_password(const struct config *config, const char *name,
 	struct mailauth_entry entry;
 	int found, right;
 
-	found = mailauth_find(file, name, &entry);
+	found = mailauth_user(config, name, &entry);
 	if (found == -1) {
 		account_deny(account, CODE_TEMPORARY, "%s: %s", file,
 		    mailauth_trouble(errno));

@@ -5,17 +5,15 @@
  * The file is read whole for every name, so that its place in it does not show.
  */
 
-#include <sys/stat.h>
-
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
 #include "hash.h"
 #include "method.h"
+#include "trusted.h"
+#include "users.h"
 
 #define PASSWD_FILE_MAX (64U << 20) /* octets; half a million users */
 
@@ -37,76 +35,20 @@ struct entry {
 
 static const struct entry entry_none = {0, {"", "", "", "", "", ""}};
 
-/* As passwd_file_read(), of what is open already. */
-static char *
-passwd_file_take(const char *path, int fd, const struct stat *st,
-    size_t *length, struct ch_account *account)
+/* 0, and trusted_free() is due; -1 with the account denied. */
+static int
+passwd_file_read(
+    const char *path, struct trusted *file, struct ch_account *account)
 {
-	char *text;
-	ssize_t got;
+	char why[CHANNEL_TEXT];
 
-	if (st->st_size < 0 || st->st_size > PASSWD_FILE_MAX) {
-		account_deny(account, CODE_TEMPORARY, "%s is too large", path);
-		return NULL;
-	}
-	text = malloc((size_t)st->st_size + 1);
-	got = text == NULL ? -1 : read_full(fd, text, (size_t)st->st_size);
-	if (got == -1) {
-		account_deny(
-		    account, CODE_TEMPORARY, "%s: %s", path, strerror(errno));
-		free(text);
-		return NULL;
-	}
-	text[got] = '\0';
-	*length = (size_t)got;
-	return text;
-}
-
-/* NULL, or what is wrong with such a file: whoever writes it is everybody. */
-static const char *
-passwd_file_doubt(const struct stat *st)
-{
-	if (!S_ISREG(st->st_mode))
-		return "it is not a regular file";
-	if ((st->st_mode & S_IWOTH) != 0)
-		return "everybody may write it (chmod o-w)";
-	if ((st->st_mode & S_IWGRP) != 0 && geteuid() == 0)
-		return "its group may write it (chmod g-w)";
-	return NULL;
-}
-
-/*
- * The text of the file, and a NUL, which the caller wipes and frees; NULL
- * with the account denied.
- */
-static char *
-passwd_file_read(const char *path, size_t *length, struct ch_account *account)
-{
-	const char *doubt;
-	struct stat st;
-	char *text;
-	int fd;
-
-	if (path[0] == '\0') {
+	if (path[0] == '\0')
 		account_deny(account, CODE_TEMPORARY, "passwd-file is not set");
-		return NULL;
-	}
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd == -1 || fstat(fd, &st) == -1) {
-		account_deny(
-		    account, CODE_TEMPORARY, "%s: %s", path, strerror(errno));
-		if (fd != -1)
-			(void)close(fd);
-		return NULL;
-	}
-	text = NULL;
-	doubt = passwd_file_doubt(&st);
-	if (doubt != NULL)
-		account_deny(account, CODE_TEMPORARY, "%s: %s", path, doubt);
+	else if (trusted_read(file, path, PASSWD_FILE_MAX, why) == -1)
+		account_deny(account, CODE_TEMPORARY, "%s", why);
 	else
-		text = passwd_file_take(path, fd, &st, length, account);
-	(void)close(fd);
-	return text;
+		return 0;
+	return -1;
 }
 
 /* Dovecot's mark of a scheme; the one that means "what crypt(3) knows". */
@@ -134,31 +76,32 @@ entry_cut(struct entry *entry, char *line, unsigned number)
 }
 
 /*
- * Cut up text (length octets); the first entry of name, and a stand-in of all.
- * What follows a NUL in a line is passed over.
+ * Cut the file up; the first entry of name, and a stand-in of all.  What
+ * follows a NUL in a line is passed over.
  */
 static void
-passwd_file_scan(char *text, size_t length, const char *name,
-    struct entry *found, struct stand_in *other)
+passwd_file_scan(const struct config *config, const struct trusted *file,
+    const char *name, struct entry *found, struct stand_in *other)
 {
+	char *line, *end, *last = file->text + file->length;
 	struct entry entry;
-	char *line, *end;
-	unsigned number;
+	unsigned number = 0;
+	bool same;
 
 	*found = entry_none;
-	number = 0;
-	for (line = text; line < text + length; line = end + 1) {
+	for (line = file->text; line < last; line = end + 1) {
 		number++;
-		end = memchr(line, '\n', (size_t)(text + length - line));
+		end = memchr(line, '\n', (size_t)(last - line));
 		if (end == NULL)
-			end = text + length;
+			end = last;
 		*end = '\0';
 		if (line[0] == '#' || line[0] == '\0')
 			continue;
 		entry_cut(&entry, line, number);
 		stand_in_offer(other, entry_hash(entry.field[FIELD_HASH]));
-		if (found->line == 0 &&
-		    strcmp(entry.field[FIELD_NAME], name) == 0)
+		/* Of every line: where the name stands must not show. */
+		same = user_same(config, entry.field[FIELD_NAME], name);
+		if (same && found->line == 0)
 			*found = entry;
 	}
 }
@@ -238,21 +181,17 @@ auth_passwd_file_password(const struct config *config, const char *name,
     const char *secret, struct ch_account *account)
 {
 	struct stand_in other;
+	struct trusted file;
 	struct entry entry;
-	size_t length;
-	char *text;
 
-	length = 0;
-	text = passwd_file_read(config->passwd_file, &length, account);
-	if (text == NULL)
+	if (passwd_file_read(config->passwd_file, &file, account) == -1)
 		return;
 	stand_in_init(&other, name);
-	passwd_file_scan(text, length, name, &entry, &other);
+	passwd_file_scan(config, &file, name, &entry, &other);
 	passwd_file_decide(
 	    config->passwd_file, &entry, secret, &other, account);
 	explicit_bzero(&other, sizeof(other));
-	explicit_bzero(text, length);
-	free(text);
+	trusted_free(&file);
 }
 
 void
@@ -260,22 +199,19 @@ passwd_file_account(
     const struct config *config, const char *name, struct ch_account *account)
 {
 	struct stand_in other;
+	struct trusted file;
 	struct entry entry;
-	size_t length = 0;
-	char *text;
 
-	text = passwd_file_read(config->passwd_file, &length, account);
-	if (text == NULL)
+	if (passwd_file_read(config->passwd_file, &file, account) == -1)
 		return;
 	/* Nobody is refused by a hash here, and none is worked out. */
 	stand_in_init(&other, name);
-	passwd_file_scan(text, length, name, &entry, &other);
+	passwd_file_scan(config, &file, name, &entry, &other);
 	if (entry.line != 0)
 		entry_grant(config->passwd_file, &entry, account);
 	else
 		account_deny(account, CODE_PERMANENT,
 		    "no such user in passwd and %s", config->passwd_file);
 	explicit_bzero(&other, sizeof(other));
-	explicit_bzero(text, length);
-	free(text);
+	trusted_free(&file);
 }

@@ -13,8 +13,9 @@
 
 struct expansion {
 	char *dst;
-	size_t size; /* with the NUL */
-	size_t used; /* without; less than size */
+	size_t size;        /* with the NUL */
+	size_t used;        /* without; less than size */
+	const char *domain; /* of a name that has none; "" = there is none */
 };
 
 size_t
@@ -86,8 +87,9 @@ address_put(struct expansion *out, const char *name, char which)
 		return -1;
 	}
 	if (which == 'd')
-		return at == NULL ? part_put(out, "", 0) :
-				    part_put(out, at + 1, strlen(at + 1));
+		return at == NULL ?
+		    part_put(out, out->domain, strlen(out->domain)) :
+		    part_put(out, at + 1, strlen(at + 1));
 	return part_put(
 	    out, name, at == NULL ? strlen(name) : (size_t)(at - name));
 }
@@ -154,10 +156,10 @@ template_put(
 }
 
 int
-mailbox_expand(const char *mailbox, const struct ch_account *account, char *dst,
-    size_t size)
+mailbox_expand(const char *mailbox, const char *domain,
+    const struct ch_account *account, char *dst, size_t size)
 {
-	struct expansion out = {dst, size, 0};
+	struct expansion out = {dst, size, 0, domain};
 	size_t prefix;
 	int rc;
 

@@ -10,6 +10,7 @@
 #include <shadow.h>
 
 #include "auth.h"
+#include "mailauth.h"
 
 /* The methods, as struct auth_method has them. */
 void auth_unix_password(const struct config *config, const char *name,
@@ -30,6 +31,13 @@ void auth_passwd_file_password(const struct config *config, const char *name,
 void account_of(
     const struct config *config, const char *name, struct ch_account *account);
 
+/*
+ * As mailauth_find(), for a user's name: the file may have it with the
+ * default-domain, too.
+ */
+int mailauth_user(const struct config *config, const char *user,
+    struct mailauth_entry *entry) MUST_CHECK;
+
 /* As account_of(), in passwd-file alone. */
 void passwd_file_account(
     const struct config *config, const char *name, struct ch_account *account);
@@ -39,15 +47,27 @@ void owner_account(const struct config *config, const char *owner_of,
     struct ch_account *account);
 
 /*
- * The account of a name whose secret was proved to mailauth: as
+ * The account of a user whose secret was proved to mailauth: as
  * auth_password() would have it.
  */
-void auth_proved(
-    const struct config *config, const char *name, struct ch_account *account);
+void
+auth_proved(const struct config *config, const struct verifier_facts *facts,
+    const char *user, struct ch_account *account);
+
+/*
+ * What holds whatever a method said of an account that is right: it is
+ * finished, with its mailbox, or denied.  Others are left as they are.
+ */
+void policy_judge(const struct config *config,
+    const struct verifier_facts *facts, struct ch_account *account);
 
 /* The account becomes nothing but this code and reason. */
 void account_deny(struct ch_account *account, uint32_t code, const char *format,
     ...) FORMAT(3, 4);
+
+/* And this is what the client is told; octets 0x20..0x7e. */
+void
+account_tell(struct ch_account *account, const char *format, ...) FORMAT(2, 3);
 
 /*
  * Fill uid, gid, groups, name and home from passwd and group, CODE_OK;

@@ -12,14 +12,15 @@
 
 #include "method.h"
 #include "sasl.h"
+#include "users.h"
 
 void
 proof_find(const struct config *config, const char *name, struct proof *proof)
 {
 	memset(proof, 0, sizeof(*proof));
 	text_cut(proof->name, sizeof(proof->name), "%s", name);
-	proof->found =
-	    mailauth_find(config->mailauth_file, name, &proof->entry);
+	user_name(config, name, proof->user);
+	proof->found = mailauth_user(config, proof->user, &proof->entry);
 	proof->error = proof->found == -1 ? errno : 0;
 }
 
@@ -34,7 +35,7 @@ proof_keys(const struct config *config, struct proof *proof,
 	if (proof->found == -1)
 		return;
 	/* Asked for every name, or it would show who needs it. */
-	rc = mailauth_pretend(config->mailauth_file, proof->name, &other);
+	rc = mailauth_pretend(config->mailauth_file, proof->user, &other);
 	if (rc == -1) {
 		proof->found = -1;
 		proof->error = errno;
@@ -57,8 +58,8 @@ proof_reason(const struct proof *proof)
 }
 
 void
-proof_decide(const struct config *config, const struct proof *proof, int right,
-    struct ch_account *account)
+proof_decide(const struct config *config, const struct verifier_facts *facts,
+    const struct proof *proof, int right, struct ch_account *account)
 {
 	if (proof->found == -1)
 		account_deny(account, CODE_TEMPORARY, "mailauth: %s: %s",
@@ -68,7 +69,7 @@ proof_decide(const struct config *config, const struct proof *proof, int right,
 		    "mailauth: pop3d-crypto.so cannot work it out");
 	else if (right == 1 && proof->found == 1 && !proof->entry.locked &&
 	    !proof->missing)
-		auth_proved(config, proof->name, account);
+		auth_proved(config, facts, proof->user, account);
 	else
 		account_deny(
 		    account, CODE_AUTH, "mailauth: %s", proof_reason(proof));

@@ -93,7 +93,7 @@ turn_password(struct sasl *sasl, struct turn *turn, const char *secret)
 		    "name or password is not UTF-8, or has controls");
 	if (strlen(secret) >= CHANNEL_SECRET)
 		return turn_deny(sasl, turn, "the password is too long");
-	auth_password(sasl->config, name, secret, turn->account);
+	auth_password(sasl->config, sasl->facts, name, secret, turn->account);
 	if (turn->account->code != CODE_OK)
 		memcpy(turn->account->name, name, sizeof(turn->account->name));
 	return SASL_DONE;
@@ -150,7 +150,8 @@ cram_step(struct sasl *sasl, struct turn *turn)
 	proof_find(sasl->config, name, &sasl->proof);
 	right = cram_verify(sasl->proof.entry.secret, sasl->nonce, digest);
 	sasl->proof.missing = sasl->proof.entry.secret[0] == '\0';
-	proof_decide(sasl->config, &sasl->proof, right, turn->account);
+	proof_decide(
+	    sasl->config, sasl->facts, &sasl->proof, right, turn->account);
 	return SASL_DONE;
 }
 
@@ -168,7 +169,8 @@ scram_begin(struct sasl *sasl, struct turn *turn)
 	proof_find(sasl->config, name, &sasl->proof);
 	proof_keys(sasl->config, &sasl->proof, scram->kind, &sasl->keys);
 	if (sasl->proof.found == -1) {
-		proof_decide(sasl->config, &sasl->proof, -1, turn->account);
+		proof_decide(
+		    sasl->config, sasl->facts, &sasl->proof, -1, turn->account);
 		return SASL_DONE;
 	}
 	scram_challenge(scram, &sasl->keys, sasl->nonce);
@@ -186,7 +188,8 @@ scram_end(struct sasl *sasl, struct turn *turn)
 	int right;
 
 	right = scram_final(&sasl->scram, turn->text, &sasl->keys, final);
-	proof_decide(sasl->config, &sasl->proof, right, turn->account);
+	proof_decide(
+	    sasl->config, sasl->facts, &sasl->proof, right, turn->account);
 	if (turn->account->code != CODE_OK)
 		return SASL_DONE;
 	sasl->account = *turn->account;
@@ -222,14 +225,15 @@ static const struct {
 };
 
 void
-sasl_begin(struct sasl *sasl, const struct config *config, uint32_t mechanism,
-    const char *nonce)
+sasl_begin(struct sasl *sasl, const struct config *config,
+    const struct verifier_facts *facts, uint32_t mechanism, const char *nonce)
 {
 	uint8_t octets[NONCE_OCTETS];
 	int encoded;
 
 	memset(sasl, 0, sizeof(*sasl));
 	sasl->config = config;
+	sasl->facts = facts;
 	sasl->mechanism = mechanism;
 	if (nonce[0] != '\0') {
 		text_cut(sasl->nonce, sizeof(sasl->nonce), "%s", nonce);

@@ -23,6 +23,7 @@
 /* What there is of a name: proof_find(). */
 struct proof {
 	char name[CHANNEL_NAME];     /* as the client gave it */
+	char user[CHANNEL_NAME];     /* whose that is: user_name() */
 	int found;                   /* as mailauth_find(): 1, 0, -1 */
 	int error;                   /* errno of -1 */
 	bool missing;                /* it has no secret of the kind needed */
@@ -40,6 +41,7 @@ struct scram {
 
 struct sasl {
 	const struct config *config;
+	const struct verifier_facts *facts;
 	uint32_t mechanism; /* enum channel_mechanism */
 	unsigned steps;     /* so far */
 	char nonce[SASL_NONCE];
@@ -58,7 +60,7 @@ enum sasl_outcome {
 
 /* Begin an exchange; nonce "" for a random one. */
 void sasl_begin(struct sasl *sasl, const struct config *config,
-    uint32_t mechanism, const char *nonce);
+    const struct verifier_facts *facts, uint32_t mechanism, const char *nonce);
 
 /*
  * The client's next response.  SASL_CHALLENGE: challenge->octets, of which
@@ -117,8 +119,9 @@ int apop_verify(const char *secret, const char *stamp,
     const uint8_t digest[CRYPTO_MD5]) MUST_CHECK;
 
 /* The decision on APOP, as auth_password(). */
-void apop_decide(const struct config *config, const struct ch_digest *request,
-    const char *stamp, struct ch_account *account);
+void
+apop_decide(const struct config *config, const struct verifier_facts *facts,
+    const struct ch_digest *request, struct ch_account *account);
 
 /* proof.c */
 
@@ -134,7 +137,8 @@ void proof_keys(const struct config *config, struct proof *proof,
  * The account of a proof that was right (1), wrong (0), or could not be
  * looked at (-1).
  */
-void proof_decide(const struct config *config, const struct proof *proof,
-    int right, struct ch_account *account);
+void
+proof_decide(const struct config *config, const struct verifier_facts *facts,
+    const struct proof *proof, int right, struct ch_account *account);
 
 #endif

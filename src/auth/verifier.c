@@ -71,14 +71,15 @@ verifier_external(const struct config *config, const char *name,
 
 /* An exchange, to its end; a client that gives up ends it by ending us. */
 static void
-verifier_exchange(const struct config *config, struct record *request,
+verifier_exchange(const struct config *config,
+    const struct verifier_facts *facts, struct record *request,
     struct ch_account *account)
 {
 	static struct sasl sasl;
 	static struct record answer;
 	int rc = 1;
 
-	sasl_begin(&sasl, config, request->u.step.mechanism, "");
+	sasl_begin(&sasl, config, facts, request->u.step.mechanism, "");
 	while (rc == 1 &&
 	    sasl_step(&sasl, &request->u.step, &answer.u.stepped, account) ==
 		SASL_CHALLENGE) {
@@ -105,13 +106,13 @@ verifier_decide(const struct config *config, struct record *request,
 		verifier_external(
 		    config, request->u.external.name, facts->owner_of, account);
 	else if (request->type == CH_PASSWORD && !owner)
-		auth_password(config, request->u.password.name,
+		auth_password(config, facts, request->u.password.name,
 		    request->u.password.secret, account);
 	else if (request->type == CH_DIGEST && !owner &&
 	    facts->stamp[0] != '\0')
-		apop_decide(config, &request->u.digest, facts->stamp, account);
+		apop_decide(config, facts, &request->u.digest, account);
 	else if (request->type == CH_STEP && !owner)
-		verifier_exchange(config, request, account);
+		verifier_exchange(config, facts, request, account);
 	else
 		account_deny(account, CODE_PERMANENT,
 		    "such a login is not to be had here");

@@ -37,10 +37,9 @@ greeting_print(const struct config *config, char *dst, size_t size)
 }
 
 static bool
-plaintext_accepted(
-    const struct config *config, const struct connection *connection)
+plaintext_accepted(const struct back *back)
 {
-	switch (config->plaintext) {
+	switch (back->config->plaintext) {
 	case PLAINTEXT_ALWAYS:
 		return true;
 	case PLAINTEXT_NEVER:
@@ -48,7 +47,7 @@ plaintext_accepted(
 	case PLAINTEXT_LOCAL:
 		break;
 	}
-	return connection->terminal || connection->loopback;
+	return back->protected;
 }
 
 /* What a client may try besides USER and PASS. */
@@ -221,7 +220,8 @@ back_run(const struct config *config, const struct connection *connection,
 	back.owner_of = owner_of;
 	back.phase = PHASE_LOGIN;
 	back.begin = clock_ms();
-	back.plaintext = plaintext_accepted(config, connection);
+	back.protected = connection->terminal || connection->loopback;
+	back.plaintext = plaintext_accepted(&back);
 	back.verifier = -1;
 	if (owner_of == NULL)
 		logins_offer(&back);

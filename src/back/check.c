@@ -107,8 +107,8 @@ check_mailbox(const struct config *config)
 	    .name = "user@example.org", .home = "/home/user"};
 	char path[CHANNEL_PATH];
 
-	if (mailbox_expand(config->mailbox, &account, path, sizeof(path)) ==
-	    0) {
+	if (mailbox_expand(config->mailbox, config->default_domain, &account,
+		path, sizeof(path)) == 0) {
 		say("mailbox", config->mailbox);
 		return 0;
 	}
@@ -152,6 +152,20 @@ check_mailauth(const struct config *config)
 }
 
 static int
+check_policy(const struct config *config)
+{
+	char why[CHANNEL_TEXT];
+
+	if (policy_check(config, why) == -1) {
+		say("policy", why);
+		return 1;
+	}
+	if (config->access_file[0] != '\0')
+		say("policy", config->access_file);
+	return 0;
+}
+
+static int
 check_logins(const struct config *config)
 {
 	size_t i;
@@ -175,6 +189,7 @@ back_check(const struct config *config)
 	    config->file[0] != '\0' ? config->file : "the defaults");
 	bad |= check_mailbox(config);
 	bad |= check_logins(config);
+	bad |= check_policy(config);
 	bad |= check_front(config);
 	check_filter();
 	check_state(config);

@@ -21,7 +21,13 @@
 _Noreturn static void
 verifier_child(struct back *back, int fd)
 {
-	const struct verifier_facts facts = {back->owner_of, back->stamp};
+	const struct verifier_facts facts = {
+	    .owner_of = back->owner_of,
+	    .stamp = back->stamp,
+	    .peer = back->connection->peer,
+	    .method = back->method,
+	    .protected = back->protected,
+	};
 
 	/* Its own copy of the record; nothing else of the session's. */
 	(void)close(back->channel);

@@ -112,7 +112,8 @@ login_failed(
 	login_refuse(back, code,
 	    back->owner_of != NULL ||
 		back->failures >= back->config->login_tries,
-	    failure_text(code));
+	    code == CODE_AUTH || account->text[0] == '\0' ? failure_text(code) :
+							    account->text);
 }
 
 /*
@@ -184,6 +185,7 @@ login_accept(struct back *back)
 		descriptors[count++] = mailbox_file(back->mailbox);
 	login->descriptors = (uint32_t)count;
 	login->read_only = mailbox_read_only(back->mailbox);
+	login->keep = back->keep;
 	back->phase = PHASE_MAILBOX;
 	answer(back, type, descriptors, count);
 	mailbox_given(back->mailbox);
@@ -215,6 +217,8 @@ login_open(struct back *back, const struct ch_account *account)
 	options.state = state;
 	options.keeper = back->keeper;
 	options.peer = back->connection->peer;
+	options.read_only = account->read_only != 0;
+	back->keep = account->keep != 0;
 	back->mailbox = mailbox_open(&options, &error);
 	report_who(back, back->name, who, sizeof(who));
 	log_info("LOGIN, %s", who);

@@ -86,7 +86,8 @@ static void
 account_ask(const struct config *config, const char *mailbox,
     struct ch_account *account)
 {
-	const struct verifier_facts facts = {mailbox, ""};
+	const struct verifier_facts facts = {
+	    .owner_of = mailbox, .stamp = "", .peer = "local", .method = "-a"};
 	const uint64_t most = 86400;
 	uint64_t limit = config->login_timeout;
 	struct record record;

@@ -77,6 +77,14 @@ on_open(struct back *back)
 		(void)close(descriptors[--opened]);
 }
 
+static bool
+mark_none(const uint8_t marks[CHANNEL_SET])
+{
+	static const uint8_t none[CHANNEL_SET];
+
+	return memcmp(marks, none, sizeof(none)) == 0;
+}
+
 void
 on_mark(struct back *back)
 {
@@ -86,6 +94,11 @@ on_mark(struct back *back)
 	if (mark->first % (8 * CHANNEL_SET) != 0 ||
 	    mark->first >= back->messages) {
 		log_warnx("the front marked messages that are not there");
+		back->over = back->broken = true;
+		return;
+	}
+	if (back->keep && !mark_none(mark->deleted)) {
+		log_warnx("the front marked messages that are kept");
 		back->over = back->broken = true;
 		return;
 	}

@@ -32,6 +32,7 @@ struct back {
 	int leash[2];   /* on the front, from when we are not root; or -1 */
 	int64_t done;   /* clock_ms() when the phase became PHASE_DONE */
 	int trace;      /* the trace file, or -1 */
+	bool protected; /* nobody can listen: TLS, or this host alone */
 	bool plaintext; /* clear-text passwords are accepted */
 	uint32_t mechanisms;    /* of SASL that are: bit n, enum
 			      * channel_mechanism */
@@ -43,6 +44,7 @@ struct back {
 	int64_t begin;           /* clock_ms() */
 	uint64_t failures;       /* of logins */
 	char name[CHANNEL_NAME]; /* who is logged in; "" before */
+	bool keep;               /* it may not remove messages */
 	struct mailbox *mailbox; /* once logged in */
 	int keeper;              /* channel to the lock keeper, or -1 */
 	uint8_t *deleted,

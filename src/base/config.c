@@ -25,7 +25,9 @@ enum setting_type {
 	TYPE_LOCKS,
 	TYPE_PLAINTEXT,
 	TYPE_FACILITY,
-	TYPE_MAILBOX
+	TYPE_MAILBOX,
+	TYPE_USERS,
+	TYPE_DOMAIN
 };
 
 struct setting {
@@ -38,6 +40,7 @@ struct setting {
 
 #define AT(field) offsetof(struct config, field)
 #define DAY 86400
+#define DOMAIN_MAX 253 /* octets; RFC 1035, 2.3.4, as text */
 #define KB 1024ULL
 
 /* clang-format off */
@@ -50,6 +53,11 @@ static const struct setting settings[] = {
 	{ "apop-only", TYPE_BOOL, "no", 0, 0, AT(apop_only) },
 	{ "plaintext", TYPE_PLAINTEXT, "local", 0, 0, AT(plaintext) },
 	{ "minimum-uid", TYPE_NUMBER, "1", 1, UINT32_MAX - 1, AT(minimum_uid) },
+	{ "allow-users", TYPE_USERS, "", 0, 0, AT(allow_users) },
+	{ "deny-users", TYPE_USERS, "", 0, 0, AT(deny_users) },
+	{ "access-file", TYPE_PATH, "", 0, 0, AT(access_file) },
+	{ "username-lower", TYPE_BOOL, "no", 0, 0, AT(username_lower) },
+	{ "default-domain", TYPE_DOMAIN, "", 0, 0, AT(default_domain) },
 	{ "front-user", TYPE_TEXT, "", 0, 0, AT(front_user) },
 	{ "state-directory", TYPE_PATH, "/var/lib/pop3d", 1, 1,
 	    AT(state_directory) },
@@ -284,6 +292,40 @@ set_mailbox(char **field, const char *value)
 	return -1;
 }
 
+/* A list of names, or "file:" and a path. */
+static int
+set_users(const struct config *config, char **field, const char *value)
+{
+	static const char prefix[] = "file:";
+	size_t length = strlen(prefix);
+	char *path = NULL, with[PATH_MAX + sizeof(prefix)];
+	int result;
+
+	if (strncmp(value, prefix, length) != 0)
+		return set_text(field, value);
+	if (value[length] == '\0' ||
+	    set_path(config, &path, value + length) == -1)
+		return -1;
+	result = text_print(with, sizeof(with), "%s%s", prefix, path);
+	free(path);
+	return result == -1 ? -1 : set_text(field, with);
+}
+
+/* It becomes a part of paths. */
+static int
+set_domain(char **field, const char *value)
+{
+	const char *c;
+
+	for (c = value; *c != '\0'; c++) {
+		if (!isalnum((unsigned char)*c) && strchr("-._", *c) == NULL)
+			return -1;
+	}
+	if (value[0] == '.' || c - value > DOMAIN_MAX)
+		return -1;
+	return set_text(field, value);
+}
+
 /* What a value must be, for the sentence that refuses it. */
 static const char *
 setting_wants(enum setting_type type)
@@ -310,6 +352,10 @@ setting_wants(enum setting_type type)
 		return "a syslog facility such as mail, daemon or local0";
 	case TYPE_MAILBOX:
 		return "mbox:PATH, maildir:PATH or auto:PATH";
+	case TYPE_USERS:
+		return "a list of names and @groups, or file:PATH";
+	case TYPE_DOMAIN:
+		return "a domain such as example.org";
 	}
 	return "something else";
 }
@@ -340,6 +386,10 @@ setting_apply(struct config *config, const struct setting *s, const char *value)
 		return set_facility(FIELD(config, s, int), value);
 	case TYPE_MAILBOX:
 		return set_mailbox(FIELD(config, s, char *), value);
+	case TYPE_USERS:
+		return set_users(config, FIELD(config, s, char *), value);
+	case TYPE_DOMAIN:
+		return set_domain(FIELD(config, s, char *), value);
 	}
 	return -1;
 }
@@ -412,7 +462,9 @@ config_free(struct config *config)
 	for (i = 0; i < ARRAY_SIZE(settings); i++) {
 		if (settings[i].type == TYPE_TEXT ||
 		    settings[i].type == TYPE_PATH ||
-		    settings[i].type == TYPE_MAILBOX)
+		    settings[i].type == TYPE_MAILBOX ||
+		    settings[i].type == TYPE_USERS ||
+		    settings[i].type == TYPE_DOMAIN)
 			free(*FIELD(config, &settings[i], char *));
 	}
 	free(config->file);

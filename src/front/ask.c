@@ -137,6 +137,7 @@ login_accept(struct session *s, const int *descriptors, size_t count)
 	if (count > views)
 		s->file = descriptors[views];
 	s->read_only = login->read_only != 0;
+	s->keep = login->keep != 0;
 	s->state = TRANS;
 }
 

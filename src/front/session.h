@@ -75,6 +75,7 @@ struct session {
 	int file;                /* an mbox, read-only, or -1 */
 	struct opened opened;    /* a Maildir's */
 	bool read_only;
+	bool keep;        /* DELE is refused, as everything is kept */
 	uint8_t *deleted; /* a bit a message */
 	uint8_t *fetched;
 	uint32_t count;  /* messages not deleted */

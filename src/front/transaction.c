@@ -96,6 +96,10 @@ do_dele(struct session *s, const struct command *c)
 		output_line(s, "-ERR [SYS/PERM] the mailbox is read-only");
 		return;
 	}
+	if (s->keep) {
+		output_line(s, "-ERR [SYS/PERM] messages are kept here");
+		return;
+	}
 	bit_set(s->deleted, i);
 	s->count--;
 	s->octets -= s->view.message[i].octets;

@@ -103,8 +103,10 @@ mailbox_open(const struct mailbox_options *options, struct mailbox_error *error)
 	}
 	mb->driver = driver;
 	mb->file = -1;
-	if (driver->open(mb, options, path, error) == 0)
+	if (driver->open(mb, options, path, error) == 0) {
+		mb->read_only |= options->read_only;
 		return mb;
+	}
 	free(mb);
 	return NULL;
 }

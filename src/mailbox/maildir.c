@@ -50,12 +50,12 @@ maildir_make(int parent, const char *name)
 
 /* The Maildir itself: 1; 0 when there is none; -1 with error. */
 static int
-maildir_root(struct maildir *md, int parent, struct mailbox_error *error)
+maildir_root(
+    struct maildir *md, int parent, bool make, struct mailbox_error *error)
 {
 	struct stat st;
 
-	if (md->config->mailbox_create &&
-	    maildir_make(parent, md->path.name) == -1)
+	if (make && maildir_make(parent, md->path.name) == -1)
 		mailbox_warn(error, "%s: cannot be made: %s", md->path.path,
 		    strerror(errno));
 	md->root = openat(parent, md->path.name, MAILDIR_FOLDER_FLAGS);
@@ -105,7 +105,8 @@ maildir_begin(struct maildir *md, const struct mailbox_options *options,
 	parent = path_folder(&md->path);
 	if (parent == -1)
 		return maildir_failed(md, NULL, error);
-	found = maildir_root(md, parent, error);
+	found = maildir_root(md, parent,
+	    md->config->mailbox_create && !options->read_only, error);
 	close(parent);
 	if (found != 1)
 		return found;

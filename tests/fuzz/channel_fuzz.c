@@ -87,6 +87,8 @@ use_account(const struct ch_account *a)
 	use_string(a->home, CHANNEL_PATH, false);
 	use_string(a->mailbox, CHANNEL_PATH, false);
 	use_string(a->reason, CHANNEL_TEXT, false);
+	use_string(a->text, CHANNEL_TEXT, true);
+	MUST(a->keep <= 1 && a->read_only <= 1);
 }
 
 static void
@@ -96,7 +98,8 @@ use_answer(const struct record *r)
 	case CH_PASSWORD + 1:
 	case CH_DIGEST + 1:
 	case CH_EXTERNAL + 1:
-		MUST(r->u.login.code < CODE_LIMIT);
+		MUST(r->u.login.code < CODE_LIMIT && r->u.login.keep <= 1 &&
+		    r->u.login.read_only <= 1);
 		use_string(r->u.login.text, CHANNEL_TEXT, true);
 		break;
 	case CH_STEP + 1:

@@ -9,6 +9,7 @@
 #include "tap.h"
 
 static char got[CHANNEL_PATH];
+static const char *domain = "";
 
 static int
 expand(const char *template, const char *name, const char *home)
@@ -23,7 +24,7 @@ expand(const char *template, const char *name, const char *home)
 		fatalx("the test's own texts");
 	memset(got, 'x', sizeof(got));
 	errno = 0;
-	return mailbox_expand(template, &account, got, sizeof(got));
+	return mailbox_expand(template, domain, &account, got, sizeof(got));
 }
 
 static void
@@ -147,24 +148,24 @@ test_long(void)
 	memset(account.name, 'n', sizeof(account.name) - 1);
 	account.home[0] = '/';
 	memset(account.home + 1, 'h', sizeof(account.home) - 2);
-	ok(mailbox_expand("mbox:/v/%u", &account, got, sizeof(got)) == 0 &&
+	ok(mailbox_expand("mbox:/v/%u", "", &account, got, sizeof(got)) == 0 &&
 		strlen(got) == 8 + CHANNEL_NAME - 1,
 	    "the longest name");
-	ok(mailbox_expand("mbox:/v/%u/%u/%u/%u", &account, got, sizeof(got)) ==
-		    -1 &&
+	ok(mailbox_expand(
+	       "mbox:/v/%u/%u/%u/%u", "", &account, got, sizeof(got)) == -1 &&
 		errno == ENAMETOOLONG && got[0] == '\0',
 	    "four of them are too long");
-	ok(mailbox_expand("mbox:~/%u", &account, got, sizeof(got)) == -1 &&
+	ok(mailbox_expand("mbox:~/%u", "", &account, got, sizeof(got)) == -1 &&
 		errno == ENAMETOOLONG && got[0] == '\0',
 	    "the longest home is");
 	memcpy(template, "mbox:/", 6);
 	memset(template + 6, 'p', sizeof(template) - 7);
-	ok(mailbox_expand(template, &account, got, sizeof(got)) == -1 &&
+	ok(mailbox_expand(template, "", &account, got, sizeof(got)) == -1 &&
 		errno == ENAMETOOLONG && got[0] == '\0',
 	    "a long template is");
 	memcpy(account.name, "bob", 4);
 	for (i = 0; i < sizeof(small); i++) {
-		if (mailbox_expand("mbox:/v/%u%%", &account, small, i) == 0)
+		if (mailbox_expand("mbox:/v/%u%%", "", &account, small, i) == 0)
 			break;
 	}
 	ok(i == strlen("mbox:/v/bob%") + 1, "it needs %zu octets, no fewer", i);

@@ -102,7 +102,7 @@ scram_try(enum mailauth_hash kind, const char *name, const char *secret,
 {
 	char bare[400], message[1000], without[500];
 
-	sasl_begin(&sasl, &world_config, scrams[kind], "");
+	sasl_begin(&sasl, &world_config, &world_facts, scrams[kind], "");
 	text_cut(bare, sizeof(bare), "n=%s,r=clientnonce", name);
 	text_cut(message, sizeof(message), "n,,%s", bare);
 	if (step(message) != SASL_CHALLENGE || !first_read(f))
@@ -175,7 +175,8 @@ test_shown(enum mailauth_hash kind)
 	size_t i, k, same = 0;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		sasl_begin(&sasl, &world_config, scrams[kind], "");
+		sasl_begin(
+		    &sasl, &world_config, &world_facts, scrams[kind], "");
 		text_cut(message, sizeof(message), "n,,n=%s,r=x", names[i]);
 		ok(step(message) == SASL_CHALLENGE && first_read(&f[i]),
 		    "%s gets a challenge", names[i]);
@@ -183,7 +184,8 @@ test_shown(enum mailauth_hash kind)
 			f[i].keys.iterations == f[0].keys.iterations &&
 			challenge.length == strlen(f[0].text),
 		    "that looks like joe's");
-		sasl_begin(&sasl, &world_config, scrams[kind], "");
+		sasl_begin(
+		    &sasl, &world_config, &world_facts, scrams[kind], "");
 		ok(step(message) == SASL_CHALLENGE && first_read(&again) &&
 			strcmp(again.salt, f[i].salt) == 0,
 		    "and is the same at the next try");
@@ -213,7 +215,7 @@ cram_try(const char *name, const char *secret)
 {
 	char message[400];
 
-	sasl_begin(&sasl, &world_config, MECHANISM_CRAM_MD5, "");
+	sasl_begin(&sasl, &world_config, &world_facts, MECHANISM_CRAM_MD5, "");
 	if (step(NULL) != SASL_CHALLENGE)
 		return SASL_CHALLENGE;
 	cram_response(message, sizeof(message), name, secret);
@@ -238,16 +240,18 @@ test_cram(void)
 		    "%s, with nothing for a secret", refused[i]);
 	}
 	ok(world_reason("no such user"), "the log knows that there is none");
-	sasl_begin(&sasl, &world_config, MECHANISM_CRAM_MD5, "<1.2@there>");
+	sasl_begin(&sasl, &world_config, &world_facts, MECHANISM_CRAM_MD5,
+	    "<1.2@there>");
 	ok(step(NULL) == SASL_CHALLENGE && challenged("<1.2@there>"),
 	    "a challenge of ours");
 	cram_response(message, sizeof(message), "joe", SECRET);
 	ok(ended(step(message), CODE_OK, "joe"), "and its response");
-	sasl_begin(&sasl, &world_config, MECHANISM_CRAM_MD5, "<1.3@there>");
+	sasl_begin(&sasl, &world_config, &world_facts, MECHANISM_CRAM_MD5,
+	    "<1.3@there>");
 	ok(step(NULL) == SASL_CHALLENGE &&
 		ended(step(message), CODE_AUTH, "joe"),
 	    "which is worth nothing the next time");
-	sasl_begin(&sasl, &world_config, MECHANISM_CRAM_MD5, "");
+	sasl_begin(&sasl, &world_config, &world_facts, MECHANISM_CRAM_MD5, "");
 	ok(ended(step(""), CODE_AUTH, ""), "no initial response");
 }
 
@@ -265,7 +269,8 @@ apop_try(const char *name, const char *stamp, const char *signed_stamp,
 		CRYPTO_HASH_MD5, text, strlen(text), request.digest) == -1)
 		fatalx("md5");
 	memset(&world_account, 0xa5, sizeof(world_account));
-	apop_decide(&world_config, &request, stamp, &world_account);
+	world_facts.stamp = stamp;
+	apop_decide(&world_config, &world_facts, &request, &world_account);
 	return world_account.code;
 }
 
@@ -306,7 +311,7 @@ plain_try(const char *text)
 		if (octets[i] == '|')
 			octets[i] = '\0';
 	}
-	sasl_begin(&sasl, &world_config, MECHANISM_PLAIN, "");
+	sasl_begin(&sasl, &world_config, &world_facts, MECHANISM_PLAIN, "");
 	return step_octets(octets, length, true);
 }
 
@@ -331,9 +336,9 @@ test_plain(void)
 	       "jo\x01"
 	       "e"),
 	    "a control character");
-	sasl_begin(&sasl, &world_config, MECHANISM_PLAIN, "");
+	sasl_begin(&sasl, &world_config, &world_facts, MECHANISM_PLAIN, "");
 	ok(step(NULL) == SASL_CHALLENGE && challenged(""), "asked for it");
-	sasl_begin(&sasl, &world_config, MECHANISM_LOGIN, "");
+	sasl_begin(&sasl, &world_config, &world_facts, MECHANISM_LOGIN, "");
 	ok(step(NULL) == SASL_CHALLENGE && challenged("Username:") &&
 		step("joe") == SASL_CHALLENGE && challenged("Password:") &&
 		ended(step(SECRET), CODE_OK, "joe"),
@@ -350,20 +355,20 @@ test_steps(void)
 
 	memset(longest, 'x', sizeof(longest));
 	for (mechanism = 0; mechanism < MECHANISM_LIMIT + 2; mechanism++) {
-		sasl_begin(&sasl, &world_config, mechanism, "");
+		sasl_begin(&sasl, &world_config, &world_facts, mechanism, "");
 		ok(ended(step_octets(longest, sizeof(longest), true), CODE_AUTH,
 		       "") ||
 			mechanism == MECHANISM_LOGIN,
 		    "mechanism %u and 9216 octets", mechanism);
-		sasl_begin(&sasl, &world_config, mechanism, "");
+		sasl_begin(&sasl, &world_config, &world_facts, mechanism, "");
 		ok(ended(step_octets("x", 1, false), CODE_AUTH, ""),
 		    "octets that were not given");
-		sasl_begin(&sasl, &world_config, mechanism, "");
+		sasl_begin(&sasl, &world_config, &world_facts, mechanism, "");
 		for (i = 0; step(i == 0 ? NULL : "") == SASL_CHALLENGE; i++)
 			continue;
 		ok(i <= SASL_STEPS && world_account.code == CODE_AUTH,
 		    "it ends after %d steps", i);
-		sasl_begin(&sasl, &world_config, mechanism, "");
+		sasl_begin(&sasl, &world_config, &world_facts, mechanism, "");
 		(void)step(NULL);
 		ok(ended(step(NULL), CODE_AUTH, ""), "nothing twice");
 	}
@@ -414,7 +419,8 @@ static void
 test_verifier(void)
 {
 	static struct record r;
-	const struct verifier_facts facts = {NULL, "<1.2@x>"};
+	const struct verifier_facts facts = {
+	    .stamp = "<1.2@x>", .peer = "192.0.2.1", .method = "LOGIN"};
 	int ends[2], status;
 	pid_t pid;
 

@@ -19,7 +19,10 @@ static pid_t
 verifier_fork(
     int ends[2], int connection, struct record *request, const char *owner_of)
 {
-	const struct verifier_facts facts = {owner_of, ""};
+	const struct verifier_facts facts = {.owner_of = owner_of,
+	    .stamp = "",
+	    .peer = "192.0.2.1",
+	    .method = "USER"};
 	pid_t pid;
 
 	if (channel_pair(ends) == -1 || (pid = fork()) == -1)
