@@ -146,6 +146,30 @@ shape_pick(const struct shape *shapes, size_t count, const uint8_t octets[2],
 	*shape = shapes[i];
 }
 
+/*
+ * Keys of a kind that the shape has none of are modelled on one that has, or a
+ * default would show who has none.
+ */
+static void
+shape_fill(struct shape *shape, enum mailauth_hash hash,
+    const struct shape *shapes, size_t count, const uint8_t octets[2])
+{
+	struct shape keyed[SAMPLES], from;
+	size_t i, n = 0;
+
+	for (i = 0; i < count; i++) {
+		if (shapes[i].iterations[hash] != 0)
+			keyed[n++] = shapes[i];
+	}
+	if (shape->iterations[hash] == 0 && n > 0) {
+		shape_pick(keyed, n, octets, &from);
+		shape->iterations[hash] = from.iterations[hash];
+		shape->salt_length[hash] = from.salt_length[hash];
+	}
+	explicit_bzero(keyed, sizeof(keyed));
+	explicit_bzero(&from, sizeof(from));
+}
+
 int
 database_pretend(
     const struct database *db, const char *name, struct mailauth_entry *entry)
@@ -164,6 +188,8 @@ database_pretend(
 	count = shapes_sample(db, shapes);
 	if (count > 0)
 		shape_pick(shapes, count, octets, &shape);
+	shape_fill(&shape, MAILAUTH_SHA1, shapes, count, octets + 2);
+	shape_fill(&shape, MAILAUTH_SHA256, shapes, count, octets + 2);
 	length = strlen(shape.hash);
 	if (length > 0) {
 		memcpy(entry->hash, shape.hash, length);

@@ -246,7 +246,7 @@ test_pretend(void)
 static void
 test_pretend_kinds(void)
 {
-	unsigned i, hashes = 0;
+	unsigned i, hashes = 0, other = 0;
 	char name[32];
 
 	db_text("joe::" PENCIL_1 ":::\n");
@@ -263,10 +263,14 @@ test_pretend_kinds(void)
 		text_cut(name, sizeof(name), "none%u", i);
 		if (find(name) == 0 && entry.hash[0] != '\0')
 			hashes++;
+		other += entry.keys[0].iterations != 4096 ||
+		    entry.keys[1].iterations != 4096 ||
+		    entry.keys[0].salt_length != 12;
 	}
 	/* By the octets of their lines it would be one in sixteen. */
 	ok(hashes > 300 && hashes < 700, "of two kinds, about half: %u of 1000",
 	    hashes);
+	ok(other == 0, "keys are like those that there are, with a hash, too");
 }
 
 static void
