@@ -280,6 +280,53 @@ test_methods(void)
 }
 
 static void
+closed(const char *text, size_t length, const char *told)
+{
+	world_write("/etc/nologin", text, length, 0600);
+	gives("bob", "pw", CODE_TEMPORARY, "unix: logins are closed");
+	if (!ok(strcmp(world_account.text, told) == 0, "told: %s", told))
+		tap_note("told: %s", world_account.text);
+	gives("bob", "no", CODE_AUTH, "wrong password");
+	ok(world_account.text[0] == '\0', "a wrong one is told nothing");
+}
+
+/* An /etc of our own, in which that file can be. */
+static void
+test_nologin(void)
+{
+	char path[64], lines[256];
+	size_t i;
+	static const struct file *const etc[] = {&passwd, &shadow, &group};
+
+	if (mount("none", "/etc", "tmpfs", 0, "mode=0755") == -1) {
+		ok(1, "SKIP: no tmpfs on /etc: %s", strerror(errno));
+		return;
+	}
+	for (i = 0; i < ARRAY_SIZE(etc); i++) {
+		text_cut(path, sizeof(path), "/etc/%s", etc[i]->name);
+		world_write(path, etc[i]->text, etc[i]->used, 0600);
+	}
+	gives("bob", "pw", CODE_OK, "");
+	closed("", 0, "logins are closed");
+	closed("back at noon\nor so\n", 19, "logins are closed: back at noon");
+	closed("back at\tnoon\n", 13, "logins are closed");
+	closed("\303\251t\303\251\n", 6, "logins are closed");
+	closed("a\0b\n", 4, "logins are closed: a");
+	memset(lines, 'x', sizeof(lines));
+	world_write("/etc/nologin", lines, sizeof(lines), 0600);
+	gives("bob", "pw", CODE_TEMPORARY, "logins are closed");
+	ok(strlen(world_account.text) == strlen("logins are closed: ") + 200,
+	    "a long line is cut");
+	(void)unlink("/etc/nologin");
+	ok(mkdir("/etc/nologin", 0700) == 0, "a folder");
+	gives("bob", "pw", CODE_TEMPORARY, "logins are closed");
+	gives("root", "pw", CODE_AUTH, "uid 0");
+	(void)rmdir("/etc/nologin");
+	gives("bob", "pw", CODE_OK, "");
+	(void)umount("/etc");
+}
+
+static void
 look_bob(void)
 {
 	(void)world_try("bob", "pw");
@@ -326,6 +373,7 @@ main(void)
 		test_price();
 		test_methods();
 		test_not_root();
+		test_nologin();
 		(void)umount("/etc/passwd");
 		(void)umount("/etc/shadow");
 		(void)umount("/etc/group");

@@ -33,7 +33,7 @@ config_text(const struct config *c, char *dst, size_t size)
 {
 	text_cut(dst, size,
 	    "%s|%d|%zu|%s|%s|%d|%llu|%s|%s|%u|%llu|%s|%llu|%llu|"
-	    "%llu|%llu|%llu|%s|%s|%s|%d|%d|%s|%d",
+	    "%llu|%llu|%llu|%s|%s|%s|%d|%d|%s|%d|%s|%s|%s|%d|%s",
 	    c->mailbox, (int)c->auth[0], c->auth_count, c->passwd_file,
 	    c->mailauth_file, (int)c->plaintext,
 	    (unsigned long long)c->minimum_uid, c->front_user,
@@ -44,7 +44,8 @@ config_text(const struct config *c, char *dst, size_t size)
 	    (unsigned long long)c->login_tries,
 	    (unsigned long long)c->login_delay_failed, c->greeting, c->listen,
 	    c->pid_file, (int)c->statistics, (int)c->debug, c->trace_file,
-	    c->syslog_facility);
+	    c->syslog_facility, c->allow_users, c->deny_users, c->access_file,
+	    (int)c->username_lower, c->default_domain);
 }
 
 static void
@@ -65,6 +66,10 @@ test_defaults(void)
 		c.lock_timeout == 30 && strcmp(c.mail_group, "mail") == 0 &&
 		c.journal_size == 8U << 20,
 	    "defaults: privileges and locks");
+	ok(strcmp(c.allow_users, "") == 0 && strcmp(c.deny_users, "") == 0 &&
+		strcmp(c.access_file, "") == 0 && !c.username_lower &&
+		strcmp(c.default_domain, "") == 0,
+	    "defaults: who may log in");
 	ok(c.timeout == 600 && c.login_timeout == 60 && c.login_tries == 3 &&
 		c.login_delay_failed == 2 && strcmp(c.greeting, "") == 0,
 	    "defaults: times");
@@ -94,7 +99,9 @@ static const char *const right[] = {
 	"login-tries=100", "login-delay-failed=0", "login-delay-failed=1m",
 	"greeting=a = b # c", "listen=", "listen=[::1]:1110 127.0.0.1:110",
 	"statistics=yes", "debug=no", "trace-file=/x", "syslog-facility=local7",
-	"syslog-facility=daemon",
+	"syslog-facility=daemon", "allow-users=", "allow-users=joe, @staff",
+	"deny-users=*", "deny-users=file:/x y", "access-file=", "access-file=/x",
+	"username-lower=yes", "default-domain=", "default-domain=a-b.example.ORG",
     /* clang-format on */
 };
 
@@ -141,6 +148,13 @@ static const struct {
 	{ "debug=", "yes or no" },
 	{ "debug=Yes", "yes or no" },
 	{ "syslog-facility=kern", "syslog facility" },
+	{ "allow-users=file:", "file:PATH" },
+	{ "username-lower=", "yes or no" },
+	{ "default-domain=.example.org", "a domain such as" },
+	{ "default-domain=..", "a domain such as" },
+	{ "default-domain=a/b", "a domain such as" },
+	{ "default-domain=@example.org", "a domain such as" },
+	{ "default-domain=a b", "a domain such as" },
     /* clang-format on */
 };
 
@@ -220,6 +234,10 @@ test_paths(void)
 	ok(config_assign(&c, "passwd-file=/abs", error) == 0 &&
 		strcmp(c.passwd_file, "/abs") == 0,
 	    "absolute ones stay");
+	result = config_assign(&c, "deny-users=file:deny", error);
+	ok(result == 0 && strncmp(c.deny_users, "file:", 5) == 0 &&
+		strcmp(c.deny_users + 5, beside(cwd, "deny")) == 0,
+	    "behind file:, too: %s", c.deny_users);
 	config_free(&c);
 }
 
