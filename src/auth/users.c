@@ -34,7 +34,7 @@ user_name(
 	if (config->username_lower)
 		name_lower(user);
 	at = strchr(user, '@');
-	if (at != NULL && at != user && config->default_domain[0] != '\0' &&
+	if (at != NULL && config->default_domain[0] != '\0' &&
 	    strcasecmp(at + 1, config->default_domain) == 0)
 		*at = '\0';
 }

@@ -237,6 +237,10 @@ test_order(void)
 		"DISCONNECTED, user=", 1, 0},
 	    {"an update of a read-only mailbox", front_mark_all, READ_ONLY,
 		"is read-only", 1, 0},
+	    {"an update of a kept mailbox", front_mark_all, KEPT,
+		"the front marked messages that are kept", 0, 0},
+	    {"an update where the access file has read-only", front_mark_all,
+		UNCHANGED, "is read-only", 1, 0},
 	    {"a look beyond the mailbox", front_look_beyond, 0,
 		"DISCONNECTED, user=", 4, 0}};
 	size_t i;

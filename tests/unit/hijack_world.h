@@ -36,7 +36,9 @@ enum {
 	CLOCK = 8,     /* login-timeout and timeout of 1 s */
 	TRACED = 16,
 	NO_PLAINTEXT = 32,
-	BAD_MAILBOX = 64 /* the mailbox is a folder */
+	BAD_MAILBOX = 64, /* the mailbox is a folder */
+	KEPT = 128,       /* the access file says keep, */
+	UNCHANGED = 256   /* or read-only */
 };
 
 struct attack {
@@ -107,6 +109,15 @@ box_path(const char *name)
 }
 
 static void
+access_make(const struct run *run)
+{
+	const char *text =
+	    (run->attack.how & KEPT) != 0 ? "* keep\n" : "* read-only\n";
+
+	world_write(world_path("access"), text, strlen(text), 0600);
+}
+
+static void
 box_make(const struct run *run)
 {
 	const char *path = box_path(run->user);
@@ -170,6 +181,8 @@ back_child(const struct run *run, int connection)
 	}
 	if ((run->attack.how & TRACED) != 0)
 		world_set("trace-file", world_path("trace"));
+	if ((run->attack.how & (KEPT | UNCHANGED)) != 0)
+		world_set("access-file", world_path("access"));
 	if ((run->attack.how & NO_PLAINTEXT) != 0)
 		world_set("plaintext", "never");
 	if ((run->attack.how & WITH_A) != 0) {
@@ -198,6 +211,7 @@ run_start(const struct attack *attack)
 		fatal("shared memory");
 	text_cut(run->user, sizeof(run->user), "u%u", runs++ % 64);
 	box_make(run);
+	access_make(run);
 	run->begin = clock_ms();
 	run->most = (attack->how & CLOCK) != 0 ? CLOCK_MS : SOON_MS;
 	fflush(stdout);
