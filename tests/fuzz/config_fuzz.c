@@ -49,6 +49,12 @@ use_config(const struct config *c)
 	use_path(c->state_directory);
 	use_path(c->pid_file);
 	use_path(c->trace_file);
+	use_path(c->access_file);
+	use_text(c->allow_users);
+	use_text(c->deny_users);
+	MUST(strspn(c->default_domain, "@/ ") == 0 &&
+	    c->default_domain[0] != '.' &&
+	    strchr(c->default_domain, '/') == NULL);
 	use_text(c->mailbox);
 	MUST(strchr(c->mailbox, ':') != NULL &&
 	    strchr(c->mailbox, ':')[1] != '\0');

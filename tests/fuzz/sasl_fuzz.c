@@ -122,10 +122,11 @@ let_in(const char *name, struct ch_account *account)
 }
 
 void
-auth_password(const struct config *config, const char *name, const char *secret,
-    struct ch_account *account)
+auth_password(const struct config *config, const struct verifier_facts *facts,
+    const char *name, const char *secret, struct ch_account *account)
 {
 	(void)config;
+	(void)facts;
 	MUST(strlen(name) < CHANNEL_NAME && strlen(secret) < CHANNEL_SECRET);
 	if (strcmp(name, USER) == 0 && strcmp(secret, SECRET) == 0)
 		let_in(name, account);
@@ -134,10 +135,11 @@ auth_password(const struct config *config, const char *name, const char *secret,
 }
 
 void
-auth_proved(
-    const struct config *config, const char *name, struct ch_account *account)
+auth_proved(const struct config *config, const struct verifier_facts *facts,
+    const char *name, struct ch_account *account)
 {
 	(void)config;
+	(void)facts;
 	MUST(strcmp(name, USER) == 0);
 	let_in(name, account);
 }
@@ -336,14 +338,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char none[] = "";
 	static struct config config = {
-	    .mailauth_file = none, .passwd_file = none};
+	    .mailauth_file = none, .passwd_file = none, .default_domain = none};
+	static const struct verifier_facts facts = {.peer = "", .method = ""};
 	const uint8_t *end, *line = data + 1;
 	unsigned number;
 
 	if (size == 0)
 		return 0;
 	memset(&run, 0, sizeof(run));
-	sasl_begin(&run.sasl, &config, data[0] % (MECHANISM_LIMIT + 1), NONCE);
+	sasl_begin(
+	    &run.sasl, &config, &facts, data[0] % (MECHANISM_LIMIT + 1), NONCE);
 	for (number = 0; line <= data + size; number++) {
 		end = memchr(line, '\n', (size_t)(data + size - line));
 		if (end == NULL)

@@ -112,6 +112,32 @@ test_parts(void)
 	makes("mbox:/v/%u", "a@b@c", "", "mbox:/v/a@b@c");
 }
 
+/* Of a name that has none. */
+static void
+test_domain(void)
+{
+	static const char *const bad[] = {
+	    ".", "..", ".org", "a/b", "../x", "a\nb", "/"};
+	size_t i;
+
+	domain = "example.org";
+	makes("mbox:/v/%d/%n", "bob", "", "mbox:/v/example.org/bob");
+	makes("mbox:/v/%d/%n/%u", "bob@b.example", "",
+	    "mbox:/v/b.example/bob/bob@b.example");
+	makes("mbox:/v/%u", "bob", "", "mbox:/v/bob");
+	refuses("mbox:/v/%d/%n", "bob@", "");
+	refuses("mbox:/v/%d/%n", "@example.org", "");
+	refuses("mbox:/v/%d/%n", "bob@..", "");
+	refuses("mbox:/v/%d/%n", "..@example.org", "");
+	refuses("mbox:/v/%d/%n", "bob@a/b", "");
+	refuses("mbox:/v/%d/%n", "bob@a@example.org", "");
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		domain = bad[i];
+		refuses("mbox:/v/%d/%n", "bob", "");
+	}
+	domain = "";
+}
+
 static void
 test_templates(void)
 {
@@ -177,6 +203,7 @@ main(void)
 	test_makes();
 	test_names();
 	test_parts();
+	test_domain();
 	test_templates();
 	test_long();
 	return tap_end();
