@@ -407,7 +407,7 @@ static void
 test_verifier_dropped(void)
 {
 	static struct record r;
-	const struct verifier_facts facts = {NULL, "<1.2@x>"};
+	const struct verifier_facts facts = {.stamp = "<1.2@x>"};
 	int ends[2], status;
 	pid_t pid;
 
