@@ -18,6 +18,7 @@
 #define NEEDS_MEMORY 8U
 #define IS_MANY 16U /* makes other system calls than its own */
 #define CHANGES 32U /* the disk */
+#define LATE 64U    /* may be done, and an error told (FAULT_LATE) */
 
 #define DISK NEEDS_DISK
 #define SPACE (NEEDS_DISK | NEEDS_SPACE | CHANGES)
@@ -39,7 +40,7 @@
 	C(fallocate,    "fallocate", SPACE, EIO, ENOSPC, EDQUOT, EOPNOTSUPP) \
 	C(fsync,        "fsync",    DISK, EIO, ENOSPC, EDQUOT, EINTR) \
 	C(fdatasync,    "fdatasync", DISK, EIO, ENOSPC, EDQUOT, EINTR) \
-	C(close,        "close",    0, EIO, EINTR) \
+	C(close,        "close",    LATE, EIO, EINTR) \
 	C(fstat,        "fstat newfstatat", DISK, EIO, ENOMEM) \
 	C(fstatat,      "newfstatat", DISK, EIO, EACCES, ENOMEM) \
 	C(stat,         "newfstatat stat", DISK, EIO, EACCES, ENOMEM) \
@@ -50,12 +51,12 @@
 	C(seal,         "fcntl",    0, EBUSY, EPERM) \
 	C(flock,        "flock",    DISK, EAGAIN, ENOLCK, EIO) \
 	C(unlink,       "unlink",   SPACE, EIO, EACCES, EROFS, EDQUOT) \
-	C(unlinkat,     "unlinkat", SPACE, EIO, EACCES, EROFS, EDQUOT) \
-	C(renameat,     "renameat", SPACE, EIO, EACCES, ENOSPC, EDQUOT) \
-	C(renameat2,    "renameat2", SPACE, EIO, EACCES, ENOSPC, EINVAL) \
+	C(unlinkat,     "unlinkat", SPACE | LATE, EIO, EACCES, EROFS, EDQUOT) \
+	C(renameat,     "renameat", SPACE | LATE, EIO, EACCES, ENOSPC, EDQUOT) \
+	C(renameat2,    "renameat2", SPACE | LATE, EIO, EACCES, ENOSPC, EINVAL) \
 	C(rename,       "rename",   SPACE, EIO, EACCES, ENOSPC, EDQUOT) \
-	C(linkat,       "linkat",   SPACE, EIO, EACCES, ENOSPC, EMLINK) \
-	C(mkdirat,      "mkdirat",  SPACE, EIO, EACCES, ENOSPC, EDQUOT) \
+	C(linkat,       "linkat",   SPACE | LATE, EIO, EACCES, ENOSPC, EMLINK) \
+	C(mkdirat,      "mkdirat",  SPACE | LATE, EIO, EACCES, ENOSPC, EDQUOT) \
 	C(mkdir,        "mkdir",    SPACE, EIO, EACCES, ENOSPC, EDQUOT) \
 	C(chmod,        "chmod",    DISK, EIO, EPERM) \
 	C(fchmod,       "fchmod",   DISK, EIO, EPERM) \

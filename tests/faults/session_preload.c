@@ -72,6 +72,9 @@ ordered(enum session_call call, uint32_t number)
 
 	if (!s->memory && self == s->process && number == s->at) {
 		atomic_store(&s->hit, (int)call + 1);
+		/* With other mail there the number may be another call's. */
+		if (s->kind == FAULT_LATE && (whats[call] & LATE) == 0)
+			return FAULT_NONE;
 		if (s->persist == 0)
 			return s->kind;
 		atomic_store(&s->persisting, 1);
