@@ -18,6 +18,7 @@ struct shape {
 	uint32_t iterations[MAILAUTH_HASHES];
 	uint32_t salt_length[MAILAUTH_HASHES];
 	char hash[sizeof(((struct mailauth_entry *)0)->hash)];
+	enum mailauth_hash password;
 	uint32_t weight; /* a long line is found more often than a short one */
 };
 
@@ -63,6 +64,7 @@ shape_take(struct shape *shape, const struct mailauth_entry *entry)
 
 	memset(shape, 0, sizeof(*shape));
 	memcpy(shape->hash, entry->hash, sizeof(shape->hash));
+	shape->password = entry->password;
 	for (i = 0; i < MAILAUTH_HASHES; i++) {
 		shape->iterations[i] = entry->keys[i].iterations;
 		shape->salt_length[i] = entry->keys[i].salt_length;
@@ -181,6 +183,7 @@ database_pretend(
 
 	memset(entry, 0, sizeof(*entry));
 	memset(&shape, 0, sizeof(shape));
+	shape.password = MAILAUTH_SHA256;
 	if (text_copy(entry->name, sizeof(entry->name), name, strlen(name)) ==
 		-1 ||
 	    octets_of(db, "shape", name, octets) == -1)
@@ -190,6 +193,7 @@ database_pretend(
 		shape_pick(shapes, count, octets, &shape);
 	shape_fill(&shape, MAILAUTH_SHA1, shapes, count, octets + 2);
 	shape_fill(&shape, MAILAUTH_SHA256, shapes, count, octets + 2);
+	entry->password = shape.password;
 	length = strlen(shape.hash);
 	if (length > 0) {
 		memcpy(entry->hash, shape.hash, length);

@@ -218,7 +218,8 @@ test_pretend(void)
 		!entry.locked && entry.secret[0] == '\0' &&
 		entry.hash[0] == '\0' && entry.keys[0].iterations == 10000 &&
 		entry.keys[1].iterations == 10000 &&
-		entry.keys[0].salt_length == 16,
+		entry.keys[0].salt_length == 16 &&
+		entry.password == MAILAUTH_SHA256,
 	    "an empty file: what the tool makes");
 	first = entry;
 	ok(find("none") == 0 && memcmp(&first, &entry, sizeof(entry)) == 0,
@@ -249,6 +250,11 @@ test_pretend_kinds(void)
 	unsigned i, hashes = 0, other = 0;
 	char name[32];
 
+	db_text("joe:" PENCIL "\n");
+	ok(find("none") == 0 && entry.password == MAILAUTH_SHA256 &&
+		mailauth_pretend(DB, "joe", &entry) == 0 &&
+		entry.password == MAILAUTH_SHA256,
+	    "a password is tried on the kind of keys that others' are");
 	db_text("joe::" PENCIL_1 ":::\n");
 	ok(find("none") == 0 && entry.keys[1].iterations != 0 &&
 		entry.password == MAILAUTH_SHA1,
