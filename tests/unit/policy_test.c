@@ -73,7 +73,7 @@ way_plain(const char *name, bool right)
 	    right ? "pw" : "wrong");
 	length = strlen(text);
 	text[0] = text[1 + strlen(name)] = '\0';
-	sasl_begin(&sasl, &world_config, &world_facts, MECHANISM_PLAIN, "");
+	begin(MECHANISM_PLAIN, "");
 	(void)step_octets(text, length, true);
 }
 
@@ -81,7 +81,7 @@ static void
 way_login(const char *name, bool right)
 {
 	world_facts.method = "LOGIN";
-	sasl_begin(&sasl, &world_config, &world_facts, MECHANISM_LOGIN, "");
+	begin(MECHANISM_LOGIN, "");
 	(void)step(NULL);
 	(void)step(name);
 	(void)step(right ? "pw" : "wrong");
@@ -114,7 +114,7 @@ way_cram(const char *name, bool right)
 	size_t i, n;
 
 	world_facts.method = "CRAM-MD5";
-	sasl_begin(&sasl, &world_config, &world_facts, MECHANISM_CRAM_MD5, "");
+	begin(MECHANISM_CRAM_MD5, "");
 	(void)step(NULL);
 	if (crypto()->hmac(CRYPTO_HASH_MD5, secret, strlen(secret),
 		challenge.octets, challenge.length, mac) == -1)
@@ -137,8 +137,7 @@ way_scram(const char *name, bool right)
 	size_t got;
 
 	world_facts.method = "SCRAM-SHA-1";
-	sasl_begin(
-	    &sasl, &world_config, &world_facts, MECHANISM_SCRAM_SHA_1, "");
+	begin(MECHANISM_SCRAM_SHA_1, "");
 	text_cut(bare, sizeof(bare), "n=%s,r=clientnonce", name);
 	text_cut(message, sizeof(message), "n,,%s", bare);
 	(void)step(message);
@@ -244,7 +243,7 @@ shown(uint32_t mechanism, const char *name, const char *other)
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		sasl_begin(&sasl, &world_config, &world_facts, mechanism, "n");
+		begin(mechanism, "n");
 		text_cut(message, sizeof(message), "n,,n=%s,r=x", names[i]);
 		(void)step(message);
 		text_cut(salt[i], sizeof(salt[i]), "%.*s",

@@ -92,6 +92,12 @@ scram_proof(char *dst, size_t size, enum mailauth_hash kind, const char *secret,
 	text_cut(dst, size, "%s,p=%s", without, proof);
 }
 
+UNUSED static void
+begin(uint32_t mechanism, const char *nonce)
+{
+	sasl_begin(&sasl, &world_config, &world_facts, mechanism, nonce);
+}
+
 /* A step of the exchange in sasl: its outcome. */
 UNUSED static enum sasl_outcome
 step_octets(const void *octets, size_t length, bool given)
