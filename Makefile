@@ -45,8 +45,15 @@ ROOM_OBJ = $(ROOM_SRC:src/%.c=$(BUILD)/obj/%.o)
 MODULES = $(BUILD)/pop3d-crypto.so $(BUILD)/pop3d-crypt.so
 crypto_LIBS = -lcrypto
 crypt_LIBS = -lcrypt
+pam_LIBS = -lpam
 
-all: $(BUILD)/pop3d $(BUILD)/mailauth $(MODULES)
+# "make PAM=1" builds the method pam, too.
+PAM ?= 0
+ifeq ($(PAM),1)
+MODULES += $(BUILD)/pop3d-pam.so
+endif
+
+all: $(BUILD)/pop3d $(BUILD)/mailauth $(BUILD)/pop3d-account $(MODULES)
 
 $(BUILD)/pop3d: $(BUILD)/obj/main.o $(ROOM_OBJ)
 	$(SAY) "  LINK    $@"
@@ -54,6 +61,12 @@ $(BUILD)/pop3d: $(BUILD)/obj/main.o $(ROOM_OBJ)
 
 $(BUILD)/mailauth: $(TOOL_OBJ) $(BUILD)/obj/auth/hash.o \
     $(filter $(foreach r,base crypto mailauth,$(BUILD)/obj/$r/%),$(ROOM_OBJ))
+	$(SAY) "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $^
+
+# What a checkpassword program runs: little, and nothing but base.
+$(BUILD)/pop3d-account: $(BUILD)/obj/account/main.o \
+    $(filter $(BUILD)/obj/base/%,$(ROOM_OBJ))
 	$(SAY) "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $^
 
@@ -85,7 +98,8 @@ build/asan/%.o: src/%.c
 build/asan/rooms.a: $(ASAN_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-build/unit/%: tests/unit/%.c build/asan/rooms.a | $(MODULES)
+build/unit/%: tests/unit/%.c build/asan/rooms.a | $(MODULES) \
+    build/pop3d-account
 	@mkdir -p $(@D)
 	$(SAY) "  UNIT    $@"
 	$(Q)$(CC) $(CPPFLAGS) $(STD) -Itests/unit -Isrc -O1 -g $(SAN) $(WARN) \
@@ -113,7 +127,7 @@ run: need-build
 	$(Q)sh tests/demo
 
 test: need-test
-	$(Q)$(MAKE) all $(UNIT) $(HELPERS)
+	$(Q)$(MAKE) all $(BUILD)/pop3d-pam.so $(UNIT) $(HELPERS)
 	$(Q)sh tests/run
 
 # The sanitizers' own system calls are on no list.
@@ -133,6 +147,7 @@ install: all
 	$(INSTALL) -d -m 555 $(DESTDIR)$(STATEDIR)/empty
 	$(INSTALL) -m 755 $(BUILD)/pop3d $(BUILD)/mailauth $(DESTDIR)$(SBINDIR)
 	$(INSTALL) -m 644 $(MODULES) $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 711 $(BUILD)/pop3d-account $(DESTDIR)$(LIBDIR)
 	$(INSTALL) -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 man/*.8 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 644 README LICENSE $(DESTDIR)$(DOCDIR)
@@ -146,19 +161,22 @@ faults: all need-test
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/pop3d $(DESTDIR)$(SBINDIR)/mailauth \
 	    $(MODULES:$(BUILD)/%=$(DESTDIR)$(LIBDIR)/%) \
+	    $(DESTDIR)$(LIBDIR)/pop3d-pam.so \
+	    $(DESTDIR)$(LIBDIR)/pop3d-account \
 	    $(patsubst man/%.5,$(DESTDIR)$(MANDIR)/man5/%.5,$(wildcard man/*.5)) \
 	    $(patsubst man/%.8,$(DESTDIR)$(MANDIR)/man8/%.8,$(wildcard man/*.8))
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 # Both compilers without a warning, the form, the manual pages, the scripts.
 lint: need-lint
-	$(Q)$(MAKE) BUILD=build/lint-gcc CC=gcc CFLAGS='-O2 -Werror' all
-	$(Q)$(MAKE) BUILD=build/lint-clang CC=clang CFLAGS='-O2 -Werror' all
+	$(Q)$(MAKE) BUILD=build/lint-gcc CC=gcc CFLAGS='-O2 -Werror' PAM=1 all
+	$(Q)$(MAKE) BUILD=build/lint-clang CC=clang CFLAGS='-O2 -Werror' \
+	    PAM=1 all
 	$(Q)sh tests/lint
 
 analyze: need-lint
 	$(Q)$(MAKE) BUILD=build/analyze CC=gcc \
-	    CFLAGS='-O2 -fanalyzer -Werror' all
+	    CFLAGS='-O2 -fanalyzer -Werror' PAM=1 all
 
 fuzz: need-lint
 	$(Q)tests/fuzz/run

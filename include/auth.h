@@ -12,6 +12,18 @@
 #include "base.h"
 #include "channel.h"
 
+/* What the back knows of a login, and no front can say. */
+struct verifier_facts {
+	const char *owner_of; /* -a's mailbox, or NULL */
+	const char *stamp;    /* the greeting's, for APOP; "" = none */
+	const char *peer;     /* as struct connection has it */
+	const char *method;   /* as in the log: "USER", "APOP", "PLAIN", ... */
+	bool protected;       /* nobody can listen to the connection */
+	const char *peer_port;
+	const char *here, *here_port; /* our end; "" where there is none */
+	int64_t end; /* clock_ms() when the login's time is over */
+};
+
 /*
  * What a method finds.  CODE_OK: account is filled but for mailbox and
  * mail_gid.  CODE_AUTH: no such user here or wrong password (the next method
@@ -20,21 +32,13 @@
  */
 struct auth_method {
 	const char *name; /* as written after "auth =" */
-	void (*password)(const struct config *config, const char *name,
+	void (*password)(const struct config *config,
+	    const struct verifier_facts *facts, const char *name,
 	    const char *secret, struct ch_account *account);
 };
 
 /* By enum auth_kind. */
 extern const struct auth_method auth_methods[AUTH_KINDS];
-
-/* What the back knows of a login, and no front can say. */
-struct verifier_facts {
-	const char *owner_of; /* -a's mailbox, or NULL */
-	const char *stamp;    /* the greeting's, for APOP; "" = none */
-	const char *peer;     /* as struct connection has it */
-	const char *method;   /* as in the log: "USER", "APOP", "PLAIN", ... */
-	bool protected;       /* nobody can listen to the connection */
-};
 
 /*
  * The verifier's life: decide request (CH_PASSWORD, CH_DIGEST, CH_EXTERNAL or
@@ -72,6 +76,15 @@ void stamp_make(char dst[STAMP_SIZE]);
 
 /* Can passwords be verified: is the module of libcrypt there? */
 bool auth_ready(void);
+
+/* Is that of PAM there, which is not built by default? */
+bool auth_pam_ready(void);
+
+/*
+ * Can the program of checkpassword be run?  0, or -1 with a sentence in why.
+ */
+int checkpassword_check(
+    const struct config *config, char why[CHANNEL_TEXT]) MUST_CHECK;
 
 /*
  * Expand a mailbox template (%u name, %n local part, %d domain, or that which

@@ -18,6 +18,8 @@ struct connection {
 				 * says it only comes through here */
 	char peer[ADDRESS_SIZE]; /* "192.0.2.1", or "local" */
 	char peer_port[8];       /* "0" where there is none */
+	char here[ADDRESS_SIZE]; /* our end's, or "" */
+	char here_port[8];       /* or "" */
 };
 
 /*

@@ -130,7 +130,14 @@ void log_name(char *dst, size_t size, const char *name);
 
 enum plaintext { PLAINTEXT_LOCAL, PLAINTEXT_ALWAYS, PLAINTEXT_NEVER };
 
-enum auth_kind { AUTH_UNIX, AUTH_MAILAUTH, AUTH_PASSWD_FILE, AUTH_KINDS };
+enum auth_kind {
+	AUTH_UNIX,
+	AUTH_MAILAUTH,
+	AUTH_PASSWD_FILE,
+	AUTH_CHECKPASSWORD,
+	AUTH_PAM,
+	AUTH_KINDS
+};
 
 #define CONFIG_FILE "/etc/pop3d/pop3d.conf" /* without -C */
 
@@ -150,6 +157,7 @@ struct config {
 	size_t auth_count;
 	char *passwd_file;   /* absolute, or "" */
 	char *mailauth_file; /* absolute */
+	char *checkpassword; /* an absolute path and arguments, or "" */
 	bool apop_only;      /* no clear text of who has an APOP secret */
 	enum plaintext plaintext;
 	uint64_t minimum_uid; /* at least 1 */
@@ -336,6 +344,40 @@ void platform_trim(void);
  * it) and find symbol in it; NULL with errno ENOENT.  Never unloaded.
  */
 void *platform_module(const char *file, const char *symbol);
+
+/*
+ * The absolute path of one of our programs, which is where modules are; -1
+ * with errno ENOENT.
+ */
+int platform_program(const char *file, char *path, size_t size) MUST_CHECK;
+
+/*
+ * Who made a pair of sockets, as the kernel noted it then; and who sent a
+ * record over one (maker.c).
+ */
+#define MAKER_GROUPS 256 /* supplementary groups */
+struct maker {
+	uid_t uid;
+	gid_t gid;
+	bool grouped; /* the platform tells groups */
+	size_t count;
+	gid_t groups[MAKER_GROUPS];
+};
+
+struct msghdr;
+
+/*
+ * Of the pair that fd is one end of, whoever holds it now; -1 with errno:
+ * ENOSYS where the platform cannot tell, ERANGE for too many groups.
+ */
+int maker_get(int fd, struct maker *maker) MUST_CHECK;
+
+/* From now on records that come on fd say who sent them; -1 with errno. */
+int sender_want(int fd) MUST_CHECK;
+
+/* Octets of control data that this takes, and whose record it is; or -1. */
+#define SENDER_SPACE 64
+int sender_get(struct msghdr *message, uid_t *uid, gid_t *gid) MUST_CHECK;
 
 /*
  * uid and gid of name, or where that is missing of other, in /etc/passwd

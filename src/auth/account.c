@@ -177,6 +177,38 @@ account_in_time(const char *name)
 	return in_time;
 }
 
+void
+account_date(struct ch_account *account)
+{
+	char buffer[LOOKUP_SIZE];
+	struct passwd pw;
+	int found, in_time = 1;
+
+	found = lookup_name(account->name, &pw, buffer);
+	if (found == 1 && pw.pw_uid == account->uid)
+		in_time = account_in_time(pw.pw_name);
+	if (found == -1 || in_time == -1)
+		account_deny(account, CODE_TEMPORARY, "passwd and shadow: %s",
+		    strerror(errno));
+	else if (in_time == 0)
+		account_deny(account, CODE_REFUSED, "the account has expired");
+}
+
+int
+account_named_groups(struct ch_account *account)
+{
+	char buffer[LOOKUP_SIZE];
+	struct passwd pw;
+
+	account->groups[0] = account->gid;
+	account->group_count = 1;
+	if (lookup_name(account->name, &pw, buffer) != 1 ||
+	    pw.pw_uid != account->uid)
+		return 0;
+	pw.pw_gid = account->gid;
+	return account_groups(account, &pw);
+}
+
 static void
 account_system(const struct config *config, const struct passwd *pw,
     struct ch_account *account)

@@ -19,6 +19,9 @@ const struct auth_method auth_methods[AUTH_KINDS] = {
 	[AUTH_UNIX] =		{ "unix",        auth_unix_password },
 	[AUTH_MAILAUTH] =	{ "mailauth",    auth_mailauth_password },
 	[AUTH_PASSWD_FILE] =	{ "passwd-file", auth_passwd_file_password },
+	[AUTH_CHECKPASSWORD] =	{ "checkpassword",
+	    auth_checkpassword_password },
+	[AUTH_PAM] =		{ "pam",         auth_pam_password },
 };
 /* clang-format on */
 
@@ -55,7 +58,7 @@ auth_try(const struct config *config, const struct verifier_facts *facts,
 		method = &auth_methods[config->auth[i]];
 		memset(&tried, 0, sizeof(tried));
 		tried.code = CODE_TEMPORARY;
-		method->password(config, name, secret, &tried);
+		method->password(config, facts, name, secret, &tried);
 		if (tried.code == CODE_OK)
 			policy_judge(config, facts, &tried);
 		if (tried.code == CODE_OK) {

@@ -54,13 +54,15 @@ mailauth_user(
 }
 
 void
-auth_mailauth_password(const struct config *config, const char *name,
-    const char *secret, struct ch_account *account)
+auth_mailauth_password(const struct config *config,
+    const struct verifier_facts *facts, const char *name, const char *secret,
+    struct ch_account *account)
 {
 	const char *file = config->mailauth_file, *what;
 	struct mailauth_entry entry;
 	int found, right;
 
+	(void)facts;
 	found = mailauth_user(config, name, &entry);
 	if (found == -1) {
 		account_deny(account, CODE_TEMPORARY, "%s: %s", file,

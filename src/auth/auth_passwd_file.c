@@ -177,13 +177,15 @@ passwd_file_decide(const char *path, const struct entry *entry,
 }
 
 void
-auth_passwd_file_password(const struct config *config, const char *name,
-    const char *secret, struct ch_account *account)
+auth_passwd_file_password(const struct config *config,
+    const struct verifier_facts *facts, const char *name, const char *secret,
+    struct ch_account *account)
 {
 	struct stand_in other;
 	struct trusted file;
 	struct entry entry;
 
+	(void)facts;
 	if (passwd_file_read(config->passwd_file, &file, account) == -1)
 		return;
 	stand_in_init(&other, name);

@@ -135,14 +135,16 @@ unix_unsure(const struct unix_user *user, int shadow_error)
 }
 
 void
-auth_unix_password(const struct config *config, const char *name,
-    const char *secret, struct ch_account *account)
+auth_unix_password(const struct config *config,
+    const struct verifier_facts *facts, const char *name, const char *secret,
+    struct ch_account *account)
 {
 	struct unix_user user;
 	struct stand_in other;
 	const char *hash;
 	int right, shadow_error;
 
+	(void)facts;
 	unix_find(name, &user);
 	stand_in_init(&other, name);
 	shadow_error = unix_offer(&other) == -1 ? errno : 0;

@@ -13,12 +13,21 @@
 #include "mailauth.h"
 
 /* The methods, as struct auth_method has them. */
-void auth_unix_password(const struct config *config, const char *name,
-    const char *secret, struct ch_account *account);
-void auth_mailauth_password(const struct config *config, const char *name,
-    const char *secret, struct ch_account *account);
-void auth_passwd_file_password(const struct config *config, const char *name,
-    const char *secret, struct ch_account *account);
+void auth_unix_password(const struct config *config,
+    const struct verifier_facts *facts, const char *name, const char *secret,
+    struct ch_account *account);
+void auth_mailauth_password(const struct config *config,
+    const struct verifier_facts *facts, const char *name, const char *secret,
+    struct ch_account *account);
+void auth_passwd_file_password(const struct config *config,
+    const struct verifier_facts *facts, const char *name, const char *secret,
+    struct ch_account *account);
+void auth_checkpassword_password(const struct config *config,
+    const struct verifier_facts *facts, const char *name, const char *secret,
+    struct ch_account *account);
+void auth_pam_password(const struct config *config,
+    const struct verifier_facts *facts, const char *name, const char *secret,
+    struct ch_account *account);
 
 /*
  * The account of a name that has proved itself by a method that knows secrets
@@ -74,6 +83,17 @@ account_tell(struct ch_account *account, const char *format, ...) FORMAT(2, 3);
  * denied with CODE_PERMANENT when they do not fit.
  */
 void account_fill(struct ch_account *account, const struct passwd *pw);
+
+/*
+ * An account that is right by a method that knows passwords of its own: denied
+ * with CODE_REFUSED when it is the system's, of that name and uid, and its
+ * date in shadow is over; with CODE_TEMPORARY when that cannot be told.
+ */
+void account_date(struct ch_account *account);
+
+/* Its groups from passwd and group; with the gid alone where its name is not
+ * that of its uid.  -1: too many. */
+int account_named_groups(struct ch_account *account) MUST_CHECK;
 
 /* gid and groups of this very process: another's none but root can take. */
 void account_take_own_groups(struct ch_account *account);

@@ -30,6 +30,9 @@ verifier_close_in(int fd)
 		if (dup2(fd, VERIFIER_FD) == -1)
 			return -1;
 	}
+	/* What a module or method executes shall not answer for us. */
+	if (fcntl(VERIFIER_FD, F_SETFD, FD_CLOEXEC) == -1)
+		return -1;
 	platform_close_from(VERIFIER_FD + 1);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null == -1)

@@ -152,6 +152,35 @@ check_mailauth(const struct config *config)
 }
 
 static int
+check_checkpassword(const struct config *config)
+{
+	char why[CHANNEL_TEXT];
+
+	if (checkpassword_check(config, why) == 0) {
+		say("logins", config->checkpassword);
+		return 0;
+	}
+	say("logins", why);
+	return 1;
+}
+
+static int
+check_pam(void)
+{
+	if (!auth_pam_ready()) {
+		say("logins",
+		    "pop3d-pam.so cannot be loaded: pop3d is built without "
+		    "PAM (make PAM=1)");
+		return 1;
+	}
+	say("logins",
+	    access("/etc/pam.d/pop3d", F_OK) == 0 ?
+		"PAM, service pop3d" :
+		"PAM, but there is no /etc/pam.d/pop3d: that of other holds");
+	return 0;
+}
+
+static int
 check_policy(const struct config *config)
 {
 	char why[CHANNEL_TEXT];
@@ -176,6 +205,10 @@ check_logins(const struct config *config)
 			bad |= check_passwd_file(config);
 		else if (config->auth[i] == AUTH_MAILAUTH)
 			bad |= check_mailauth(config);
+		else if (config->auth[i] == AUTH_CHECKPASSWORD)
+			bad |= check_checkpassword(config);
+		else if (config->auth[i] == AUTH_PAM)
+			bad |= check_pam();
 	}
 	return bad;
 }

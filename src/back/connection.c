@@ -52,19 +52,17 @@ address_loopback(const union address *a)
 	    IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
 }
 
+/* What it is none of leaves both as they are. */
 static void
-address_print(struct connection *c, const union address *a)
+address_print(
+    const union address *a, char text[ADDRESS_SIZE], char *port, size_t size)
 {
 	if (a->any.sa_family == AF_INET) {
-		(void)inet_ntop(
-		    AF_INET, &a->v4.sin_addr, c->peer, sizeof(c->peer));
-		text_cut(c->peer_port, sizeof(c->peer_port), "%u",
-		    (unsigned)ntohs(a->v4.sin_port));
+		(void)inet_ntop(AF_INET, &a->v4.sin_addr, text, ADDRESS_SIZE);
+		text_cut(port, size, "%u", (unsigned)ntohs(a->v4.sin_port));
 	} else if (a->any.sa_family == AF_INET6) {
-		(void)inet_ntop(
-		    AF_INET6, &a->v6.sin6_addr, c->peer, sizeof(c->peer));
-		text_cut(c->peer_port, sizeof(c->peer_port), "%u",
-		    (unsigned)ntohs(a->v6.sin6_port));
+		(void)inet_ntop(AF_INET6, &a->v6.sin6_addr, text, ADDRESS_SIZE);
+		text_cut(port, size, "%u", (unsigned)ntohs(a->v6.sin6_port));
 	}
 }
 
@@ -118,7 +116,8 @@ connection_init(struct connection *c, const char *remote, bool debug)
 		here.any.sa_family = AF_UNSPEC;
 	address_unmap(&peer);
 	address_unmap(&here);
-	address_print(c, &peer);
+	address_print(&peer, c->peer, c->peer_port, sizeof(c->peer_port));
+	address_print(&here, c->here, c->here_port, sizeof(c->here_port));
 	c->loopback = address_loopback(&peer) && address_loopback(&here) &&
 	    (remote == NULL || strcmp(remote, c->peer) == 0);
 	if (peer.any.sa_family == AF_INET || peer.any.sa_family == AF_INET6)

@@ -27,6 +27,10 @@ verifier_child(struct back *back, int fd)
 	    .peer = back->connection->peer,
 	    .method = back->method,
 	    .protected = back->protected,
+	    .peer_port = back->connection->peer_port,
+	    .here = back->connection->here,
+	    .here_port = back->connection->here_port,
+	    .end = back->begin + (int64_t)back->config->login_timeout * 1000,
 	};
 
 	/* Its own copy of the record; nothing else of the session's. */

@@ -27,7 +27,8 @@ enum setting_type {
 	TYPE_FACILITY,
 	TYPE_MAILBOX,
 	TYPE_USERS,
-	TYPE_DOMAIN
+	TYPE_DOMAIN,
+	TYPE_COMMAND
 };
 
 struct setting {
@@ -50,6 +51,7 @@ static const struct setting settings[] = {
 	{ "passwd-file", TYPE_PATH, "", 0, 0, AT(passwd_file) },
 	{ "mailauth-file", TYPE_PATH, "/etc/pop3d/mailauth", 1, 1,
 	    AT(mailauth_file) },
+	{ "checkpassword", TYPE_COMMAND, "", 0, 0, AT(checkpassword) },
 	{ "apop-only", TYPE_BOOL, "no", 0, 0, AT(apop_only) },
 	{ "plaintext", TYPE_PLAINTEXT, "local", 0, 0, AT(plaintext) },
 	{ "minimum-uid", TYPE_NUMBER, "1", 1, UINT32_MAX - 1, AT(minimum_uid) },
@@ -100,6 +102,7 @@ static const struct { const char *name; unsigned value; } lock_names[] = {
 static const char *const auth_names[AUTH_KINDS] = {
 	[AUTH_UNIX] = "unix", [AUTH_MAILAUTH] = "mailauth",
 	[AUTH_PASSWD_FILE] = "passwd-file",
+	[AUTH_CHECKPASSWORD] = "checkpassword", [AUTH_PAM] = "pam",
 };
 
 static const char *const plaintext_names[] = {
@@ -343,7 +346,8 @@ setting_wants(enum setting_type type)
 	case TYPE_BOOL:
 		return "yes or no";
 	case TYPE_AUTH:
-		return "a list of methods: unix mailauth passwd-file";
+		return "a list of methods: unix mailauth passwd-file "
+		       "checkpassword pam";
 	case TYPE_LOCKS:
 		return "a list of locks: fcntl dotlock flock";
 	case TYPE_PLAINTEXT:
@@ -356,6 +360,8 @@ setting_wants(enum setting_type type)
 		return "a list of names and @groups, or file:PATH";
 	case TYPE_DOMAIN:
 		return "a domain such as example.org";
+	case TYPE_COMMAND:
+		return "the absolute path of a program, with arguments";
 	}
 	return "something else";
 }
@@ -390,6 +396,10 @@ setting_apply(struct config *config, const struct setting *s, const char *value)
 		return set_users(config, FIELD(config, s, char *), value);
 	case TYPE_DOMAIN:
 		return set_domain(FIELD(config, s, char *), value);
+	case TYPE_COMMAND:
+		if (value[0] != '\0' && value[0] != '/')
+			return -1;
+		return set_text(FIELD(config, s, char *), value);
 	}
 	return -1;
 }
@@ -464,7 +474,8 @@ config_free(struct config *config)
 		    settings[i].type == TYPE_PATH ||
 		    settings[i].type == TYPE_MAILBOX ||
 		    settings[i].type == TYPE_USERS ||
-		    settings[i].type == TYPE_DOMAIN)
+		    settings[i].type == TYPE_DOMAIN ||
+		    settings[i].type == TYPE_COMMAND)
 			free(*FIELD(config, &settings[i], char *));
 	}
 	free(config->file);

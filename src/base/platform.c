@@ -321,32 +321,60 @@ platform_trim(void)
 #endif
 
 /*
- * Beside the program or in ../lib/pop3d of it; where there is no /proc, or
- * neither has it, in MODULE_DIR.  Not by the linker's run path: that would have
- * the dynamic linker look there for the C library, too, 80 system calls at
- * every start.
+ * Where a file of ours may be, place by place: beside the program, in
+ * ../lib/pop3d of it, and, where there is no /proc or neither has it, in
+ * MODULE_DIR.  Not by the linker's run path: that would have the dynamic
+ * linker look there for the C library, too, 80 system calls at every start.
+ * false when there are no more places.
  */
-static void *
-module_open(const char *file)
+static bool
+place_print(unsigned place, const char *file, char path[PATH_MAX])
 {
-	static const char *const places[] = {"", "../lib/pop3d/"};
-	char program[PATH_MAX], path[PATH_MAX];
-	void *module = NULL;
+	char program[PATH_MAX];
 	ssize_t n;
-	size_t i;
 
+	path[0] = '\0';
+	if (place == 2)
+		return text_print(path, PATH_MAX, MODULE_DIR "/%s", file) == 0;
+	if (place > 2)
+		return false;
 	n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	while (n > 0 && program[n - 1] != '/')
 		n--;
-	for (i = 0; n > 0 && module == NULL && i < ARRAY_SIZE(places); i++) {
-		if (text_print(path, sizeof(path), "%.*s%s%s", (int)n, program,
-			places[i], file) == 0)
+	if (n > 0 &&
+	    text_print(path, PATH_MAX, "%.*s%s%s", (int)n, program,
+		place == 0 ? "" : "../lib/pop3d/", file) == -1)
+		path[0] = '\0';
+	return true;
+}
+
+static void *
+module_open(const char *file)
+{
+	char path[PATH_MAX];
+	void *module = NULL;
+	unsigned place;
+
+	for (place = 0; module == NULL && place_print(place, file, path);
+	     place++) {
+		if (path[0] != '\0')
 			module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	}
-	if (module == NULL &&
-	    text_print(path, sizeof(path), MODULE_DIR "/%s", file) == 0)
-		module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	return module;
+}
+
+int
+platform_program(const char *file, char *dst, size_t size)
+{
+	char path[PATH_MAX];
+	unsigned place;
+
+	for (place = 0; place_print(place, file, path); place++) {
+		if (path[0] != '\0' && access(path, X_OK) == 0)
+			return text_copy(dst, size, path, strlen(path));
+	}
+	errno = ENOENT;
+	return -1;
 }
 
 int
