@@ -198,9 +198,6 @@ status_decide(const struct config *config, const struct program *program,
 	if (status == STATUS_WRONG || status == STATUS_NEVER) {
 		account_deny(account, CODE_AUTH, "status %d%s%s", status,
 		    program->text[0] == '\0' ? "" : ": ", program->text);
-	} else if (status != 0) {
-		text_cut(how, sizeof(how), "status %d", status);
-		account_temporary(account, program, how);
 	} else if (program->error == ERANGE) {
 		account_deny(account, CODE_PERMANENT,
 		    "it is in more than %d groups", MAKER_GROUPS);
@@ -209,12 +206,15 @@ status_decide(const struct config *config, const struct program *program,
 	} else if (program->error != 0) {
 		account_deny(account, CODE_TEMPORARY, "whom it became: %s",
 		    strerror(program->error));
-	} else if (program->identities == 0) {
-		account_temporary(
-		    account, program, "status 0, but its program was not run");
 	} else if (program->identities > 1) {
 		account_temporary(
 		    account, program, "its program was run more than once");
+	} else if (status != 0) {
+		text_cut(how, sizeof(how), "status %d", status);
+		account_temporary(account, program, how);
+	} else if (program->identities == 0) {
+		account_temporary(
+		    account, program, "status 0, but its program was not run");
 	} else {
 		account_grant(config, program, name, account);
 	}

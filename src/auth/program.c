@@ -87,8 +87,8 @@ child_descriptors(const struct wires *w)
 }
 
 /*
- * The alarm and the parent's death are for when we are killed and cannot kill
- * it: both stay with it when it executes another program, the former also when
+ * The alarm, later than we are, and the parent's death are for when we are
+ * killed and cannot kill it: both stay with it when it executes another program, the former also when
  * it becomes another user.
  */
 static int
@@ -102,7 +102,7 @@ child_prepare(const struct wires *w, int64_t end)
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)alarm(left > 0 ? (unsigned)(left / 1000) + 1 : 1);
+	(void)alarm(left > 0 ? (unsigned)(left / 1000) + 2 : 1);
 	if (setsid() == -1 || platform_die_with_parent() == -1 ||
 	    child_descriptors(w) == -1 || chdir("/") == -1)
 		return -1;
