@@ -15,6 +15,7 @@
 #include "sasl.h"
 
 #define VERIFIER_FD 3
+#define GRACE 10 /* seconds beyond the login's time */
 
 /*
  * Hold nothing of the session's but fd: no module of the name service shall
@@ -44,7 +45,8 @@ verifier_close_in(int fd)
 
 /*
  * A name service may hang.  The back ends us when it stops waiting; this is
- * for when the back is gone.
+ * for when the back is gone, and later, so that a method which keeps to the
+ * login's end can answer.
  */
 static void
 verifier_limit(const struct config *config)
@@ -56,9 +58,10 @@ verifier_limit(const struct config *config)
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)alarm(config->login_timeout > 86400 ?
-		86400 :
-		(unsigned)config->login_timeout);
+	(void)alarm(
+	    (config->login_timeout > 86400 ? 86400 :
+					     (unsigned)config->login_timeout) +
+	    GRACE);
 }
 
 static void

@@ -60,7 +60,7 @@ test_right(void)
 			world_account.groups[1] == GROUP_TWO,
 		    "its groups");
 	else
-		ok(1, "SKIP: needs root: other groups");
+		ok(1, "its groups # SKIP needs root");
 	ok(try("nameless") == CODE_OK &&
 		strcmp(world_account.name, "joe") == 0 &&
 		world_account.home[0] == '\0',
