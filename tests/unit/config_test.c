@@ -33,7 +33,7 @@ config_text(const struct config *c, char *dst, size_t size)
 {
 	text_cut(dst, size,
 	    "%s|%d|%zu|%s|%s|%d|%llu|%s|%s|%u|%llu|%s|%llu|%llu|"
-	    "%llu|%llu|%llu|%s|%s|%s|%d|%d|%s|%d|%s|%s|%s|%d|%s",
+	    "%llu|%llu|%llu|%s|%s|%s|%d|%d|%s|%d|%s|%s|%s|%d|%s|%s",
 	    c->mailbox, (int)c->auth[0], c->auth_count, c->passwd_file,
 	    c->mailauth_file, (int)c->plaintext,
 	    (unsigned long long)c->minimum_uid, c->front_user,
@@ -45,7 +45,7 @@ config_text(const struct config *c, char *dst, size_t size)
 	    (unsigned long long)c->login_delay_failed, c->greeting, c->listen,
 	    c->pid_file, (int)c->statistics, (int)c->debug, c->trace_file,
 	    c->syslog_facility, c->allow_users, c->deny_users, c->access_file,
-	    (int)c->username_lower, c->default_domain);
+	    (int)c->username_lower, c->default_domain, c->checkpassword);
 }
 
 static void
@@ -68,7 +68,8 @@ test_defaults(void)
 	    "defaults: privileges and locks");
 	ok(strcmp(c.allow_users, "") == 0 && strcmp(c.deny_users, "") == 0 &&
 		strcmp(c.access_file, "") == 0 && !c.username_lower &&
-		strcmp(c.default_domain, "") == 0,
+		strcmp(c.default_domain, "") == 0 &&
+		strcmp(c.checkpassword, "") == 0,
 	    "defaults: who may log in");
 	ok(c.timeout == 600 && c.login_timeout == 60 && c.login_tries == 3 &&
 		c.login_delay_failed == 2 && strcmp(c.greeting, "") == 0,
@@ -88,7 +89,7 @@ static const char *const right[] = {
     /* clang-format off */
 	"mailbox=maildir:~/Maildir", "mailbox=auto:/x/%d/%n", "mailbox = mbox:x",
 	"auth=mailauth", "auth=mailauth unix passwd-file",
-	"auth=unix", "auth=passwd-file unix", "auth= passwd-file,unix ",
+	"auth=pam checkpassword", "auth=unix", "auth=passwd-file unix", "auth= passwd-file,unix ",
 	"mailauth-file=/etc/x", "passwd-file=/etc/x", "passwd-file=",
 	"plaintext=never",
 	"plaintext=always", "plaintext=local", "minimum-uid=1",
@@ -101,6 +102,7 @@ static const char *const right[] = {
 	"statistics=yes", "debug=no", "trace-file=/x", "syslog-facility=local7",
 	"syslog-facility=daemon", "allow-users=", "allow-users=joe, @staff",
 	"deny-users=*", "deny-users=file:/x y", "access-file=", "access-file=/x",
+	"checkpassword=/x a b", "checkpassword=",
 	"username-lower=yes", "default-domain=", "default-domain=a-b.example.ORG",
     /* clang-format on */
 };
@@ -123,6 +125,8 @@ static const struct {
 	{ "auth=", "auth: " },
 	{ "auth=unix unix", "auth: 'unix unix'" },
 	{ "auth=kerberos", "'kerberos'" },
+	{ "checkpassword=x", "checkpassword: 'x'" },
+	{ "checkpassword=./x y", "the absolute path" },
 	{ "auth=unix nis", "'unix nis'" },
 	{ "mailauth-file=", "mailauth-file: " },
 	{ "plaintext=yes", "local, always or never" },
