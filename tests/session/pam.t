@@ -132,6 +132,9 @@ subtest 'what cannot tell, and policy' => sub {
     is(try('demo', 'secret'), $unchecked, 'a module that is not there');
     unlink("$dir/etc/pam.d/pop3d");
     is(try('demo', 'secret'), $wrong, 'no service: other denies');
+    stack('auth required pam_permit.so', 'account required pam_deny.so');
+    is(try('toor', 'x'), $wrong, 'uid 0 is not told what account management says');
+    is(try('demo', 'x'), $refused, 'as others are');
     stack('auth required pam_permit.so', 'account required pam_permit.so');
     is(try('toor', 'x'), $wrong, 'uid 0, whatever a stack says');
     is(try('expired', 'x'), $refused, 'an expired account, whatever a stack says');

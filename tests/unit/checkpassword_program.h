@@ -140,18 +140,21 @@ check_environment(char **envp)
 		say_exit("more of an environment", 111);
 }
 
-/* Writes for ever, as fast as it can. */
+/* Writes for ever, as fast as two can. */
 _Noreturn static void
 flood(void)
 {
-	char text[256];
+	static char text[65536];
 
 	memset(text, 'x', sizeof(text));
 	(void)fcntl(IDENTITY_FD, F_SETFL, O_NONBLOCK);
-	for (;;) {
-		(void)!write(IDENTITY_FD, text, sizeof(text));
-		(void)!write(STDERR_FILENO, text, sizeof(text));
+	if (fork() == 0) {
+		for (;;)
+			(void)!write(IDENTITY_FD, text, 256);
 	}
+	(void)fork();
+	for (;;)
+		(void)!write(STDERR_FILENO, text, sizeof(text));
 }
 
 /* It hangs, and so does its child, whose pid the caller finds in a file. */

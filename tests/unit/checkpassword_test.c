@@ -220,6 +220,7 @@ int
 main(int argc, char **argv, char **envp)
 {
 	static const char *const files[] = {"pid", NULL};
+	static const gid_t group = GROUP_TWO;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	/* Before anything of ours changes what it was given. */
@@ -242,6 +243,8 @@ main(int argc, char **argv, char **envp)
 	/* What it shall not inherit. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)dup2(1, 77);
+	if (geteuid() == 0 && setgroups(1, &group) == -1)
+		fatal("setgroups");
 	test_right();
 	test_statuses();
 	test_odd();
