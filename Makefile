@@ -176,7 +176,7 @@ lint: need-lint
 
 analyze: need-lint
 	$(Q)$(MAKE) BUILD=build/analyze CC=gcc \
-	    CFLAGS='-O2 -fanalyzer -Werror' PAM=1 all
+	    CFLAGS='-O2 -fanalyzer -Werror' all
 
 fuzz: need-lint
 	$(Q)tests/fuzz/run

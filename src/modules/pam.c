@@ -13,26 +13,25 @@
 
 #define MESSAGES_MAX 64 /* of one login */
 
-/* One message of the stack; -1: it cannot be answered. */
-static int
-pam_reply(const struct pam_login *login, const struct pam_message *message,
-    struct pam_response *reply)
+/* What a message of the stack is answered, NULL = nothing; false: it cannot. */
+static bool
+pam_reply(const struct pam_login *login, int style, const char **text)
 {
-	switch (message->msg_style) {
+	switch (style) {
 	case PAM_PROMPT_ECHO_OFF:
-		reply->resp = strdup(login->secret);
-		break;
+		*text = login->secret;
+		return true;
 	case PAM_PROMPT_ECHO_ON:
-		reply->resp = strdup(login->name);
-		break;
+		*text = login->name;
+		return true;
 	case PAM_ERROR_MSG:
 	case PAM_TEXT_INFO:
 		/* For people at a terminal; a POP3 client shows none. */
-		return 0;
+		*text = NULL;
+		return true;
 	default:
-		return -1;
+		return false;
 	}
-	return reply->resp == NULL ? -1 : 0;
 }
 
 static void
@@ -56,6 +55,7 @@ pam_talk(int count, const struct pam_message **messages,
 {
 	struct pam_login *login = data;
 	struct pam_response *all;
+	const char *text;
 	int i;
 
 	if (count <= 0 || count > MESSAGES_MAX ||
@@ -66,10 +66,17 @@ pam_talk(int count, const struct pam_message **messages,
 	if (all == NULL)
 		return PAM_BUF_ERR;
 	for (i = 0; i < count; i++) {
-		if (pam_reply(login, messages[i], &all[i]) == -1) {
-			pam_replies_free(all, count);
-			return PAM_CONV_ERR;
-		}
+		if (!pam_reply(login, messages[i]->msg_style, &text))
+			break;
+		if (text == NULL)
+			continue;
+		all[i].resp = strdup(text);
+		if (all[i].resp == NULL)
+			break;
+	}
+	if (i < count) {
+		pam_replies_free(all, count);
+		return PAM_CONV_ERR;
 	}
 	*replies = all;
 	return PAM_SUCCESS;
