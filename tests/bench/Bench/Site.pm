@@ -200,7 +200,7 @@ sub configuration
 	spew("$dir/passwd", join('', map {
 	    "$_:" . crypt('bench', '$6$rounds=1000$saltsalt$') .
 	    ":$uid:$gid\::/nonexistent:/bin/false\n" } qw(big small keeper
-	    hundred kept plain)));
+	    hundred kept plain poll)));
 	spew("$dir/$name.conf", join("\n",
 	    'auth = passwd-file', "passwd-file = $dir/passwd",
 	    'plaintext = always', "state-directory = $dir/state",
