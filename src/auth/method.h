@@ -91,8 +91,10 @@ void account_fill(struct ch_account *account, const struct passwd *pw);
  */
 void account_date(struct ch_account *account);
 
-/* Its groups from passwd and group; with the gid alone where its name is not
- * that of its uid.  -1: too many. */
+/*
+ * Its groups from passwd and group; the gid alone where its name is not that
+ * of its uid.  0, or -1: too many.
+ */
 int account_named_groups(struct ch_account *account) MUST_CHECK;
 
 /* gid and groups of this very process: another's none but root can take. */
