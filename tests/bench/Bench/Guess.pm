@@ -16,7 +16,7 @@ use Bench::Site qw(port start stop $gid $uid);
 my $top = abs_path(dirname(__FILE__) . '/../../..');
 my $tries = 200;
 my $same = 4.5;				# |t| at most: chance alone, 1 in 100,000
-my $differs = 10;			# |t| at least, of the control
+my $differs = 6;			# |t| at least, of the control
 
 # What makes unknown names cheap: file, what is there, what is in its place.
 my @plants = (
