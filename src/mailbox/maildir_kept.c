@@ -53,8 +53,16 @@ int
 maildir_kept_write(const struct maildir *md)
 {
 	struct kept kept = {.view = md->view};
+	struct kept known = md->kept;
 	int i;
 
+	/* What is taken over from the user's file gets a new sum. */
+	known.view.fd = md->view.base;
+	if (known.view.fd != -1 && !kept_whole(&known)) {
+		(void)unlinkat(md->root, MAILDIR_VIEW, 0);
+		errno = EBADMSG;
+		return -1;
+	}
 	for (i = 0; i < MAILDIR_FOLDERS; i++) {
 		kept.stamps[i] = md->stamps[i];
 		if (!md->partial &&

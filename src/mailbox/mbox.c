@@ -187,6 +187,7 @@ mbox_distrust(struct mailbox *mb)
 {
 	struct mbox *mbox = mb->own;
 
+	mbox->distrusted = true;
 	mbox_kept_discard(mbox);
 }
 

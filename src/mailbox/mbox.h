@@ -45,7 +45,8 @@ struct mbox {
 	bool writable;         /* file is O_RDWR */
 	struct mbox_view view; /* as the session sees it */
 	bool removed;          /* UPDATE has taken out of it what was to go */
-	bool marked; /* another program has changed messages in place */
+	bool marked;     /* another program has changed messages in place */
+	bool distrusted; /* the front could not take the view */
 };
 
 /* Locking (mbox_file.c) */

@@ -117,13 +117,16 @@ mbox_kept_close(struct mbox *mbox)
 
 	if (!state_writable(&mbox->state) || view->parts.fd == -1)
 		return;
-	if (mbox->marked) {
+	if (mbox->marked || mbox->distrusted) {
 		mbox_kept_discard(mbox);
 		return;
 	}
 	if (view->fresh && !mbox->removed)
 		return;
-	if (view->parts.head.count == 0) {
+	/* What is taken over from the user's file gets a new sum. */
+	if (view->parts.head.count == 0 ||
+	    (!mbox->removed && view->parts.base != -1 &&
+		!kept_whole(&view->kept))) {
 		mbox_kept_discard(mbox);
 		return;
 	}

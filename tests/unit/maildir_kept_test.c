@@ -160,6 +160,28 @@ test_delivered_update(void)
 	ok(maildir_is("2.b:2, 13;3.c 15 new;"), "these two");
 }
 
+/* What stands in the file that was kept goes on into the next one. */
+static void
+test_handed_on(void)
+{
+	struct maildir_session s;
+	int fd;
+
+	kept_three();
+	maildir_put("new/4.d", "A: 4\n\n");
+	ok(maildir_begin(&s, "box") && mailbox_view(s.mb)->base != -1,
+	    "a session with a grown view");
+	fd = open("box/pop3d.view", O_WRONLY);
+	/* The length of the first. */
+	if (pwrite(fd, "x", 1, 136) != 1)
+		exit(96);
+	close(fd);
+	maildir_end(&s);
+	ok(!maildir_there("pop3d.view"),
+	    "what somebody spoils meanwhile is not handed on");
+	ok(maildir_is(THREE "4.d 8 new;"), "and the next one reads the files");
+}
+
 /* A file that cannot be taken for a message now, or can again. */
 static void
 file_spoil(const char *path, bool spoil)
@@ -255,6 +277,7 @@ main(void)
 	test_partial();
 	test_delivered();
 	test_delivered_update();
+	test_handed_on();
 	test_broken();
 	world_end();
 	return tap_end();

@@ -352,6 +352,43 @@ test_changed_meanwhile(void)
 	ok(look() == 'n', "and the next one reads the mailbox");
 }
 
+/*
+ * What stands in the file that was kept goes on into the next one: only if it
+ * is what it was, and the front could take it.
+ */
+static void
+test_handed_on(void)
+{
+	struct mailbox *mb;
+	struct seen seen;
+	int fd;
+
+	world_put("box", THREE, O_TRUNC);
+	(void)unlink(kept_name());
+	(void)look();
+	world_put("box", MAIL("4"), O_APPEND);
+	mb = world_open("box", world_state);
+	ok(mb != NULL && kept_how(mb) == 'g', "a session with a grown view");
+	fd = open(kept_name(), O_WRONLY);
+	if (mb == NULL || pwrite(fd, "xxxxxxxxxxxxxxxx", 16, 168) != 16)
+		exit(92);
+	close(fd);
+	mailbox_close(mb);
+	world_put("box", MAIL("5"), O_APPEND);
+	seen = session(0);
+	ok(right(&seen), "what somebody spoils meanwhile is not handed on");
+	free(seen.data);
+	(void)look();
+	world_put("box", MAIL("6"), O_APPEND);
+	mb = world_open("box", world_state);
+	ok(mb != NULL && kept_how(mb) == 'g', "another one");
+	if (mb == NULL)
+		exit(92);
+	mailbox_distrust(mb);
+	mailbox_close(mb);
+	ok(*kept_name() == '\0', "nor what the front could not take");
+}
+
 #define MANY 400
 
 /* Many messages of one length, two of them (from swapped on) in each other's
@@ -429,6 +466,7 @@ main(void)
 	test_spoilt(MAIL("4"));
 	test_odd();
 	test_changed_meanwhile();
+	test_handed_on();
 	test_sampled();
 	world_end();
 	return tap_end();
