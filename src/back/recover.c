@@ -28,6 +28,7 @@
 #define JOURNALS_MAX 1000 /* of one user; he makes their names */
 #define NAME_SIZE 256     /* octets of a file's name with the NUL */
 #define GRACE_MS 5000     /* the verifier's time beyond login-timeout */
+#define WAIT_MS 1000      /* for one user, beyond twice lock-timeout */
 
 struct recover {
 	const struct config *config;
@@ -265,13 +266,38 @@ folder_list(struct folder *folder)
 	return error == 0 ? 0 : -1;
 }
 
+/*
+ * He also makes the locks that we wait for, and others wait for us: what was in
+ * vain has an end.
+ */
+static void
+journals_run(struct recover *recover, const struct folder *folder)
+{
+	bool left = recover->left;
+	int64_t wait = WAIT_MS + 2000 * (int64_t)recover->config->lock_timeout;
+	int64_t begin;
+	size_t i;
+
+	for (i = 0; i < folder->count && wait > 0; i++) {
+		begin = clock_ms();
+		recover->left = false;
+		journal_run(recover, folder, folder->journals[i]);
+		if (recover->left)
+			wait -= clock_ms() - begin;
+		left = left || recover->left;
+	}
+	recover->left = left;
+	if (i < folder->count)
+		say_left(recover, "%s: %zu more journals: no time: skipped",
+		    folder->path, folder->count - i);
+}
+
 /* The folder is open, and its owner's. */
 static void
 folder_run(struct recover *recover, struct folder *folder)
 {
 	const bool root = geteuid() == 0;
 	int result = -1, error;
-	size_t i;
 
 	folder->count = 0;
 	folder->journals = calloc(JOURNALS_MAX, sizeof(*folder->journals));
@@ -285,8 +311,7 @@ folder_run(struct recover *recover, struct folder *folder)
 	}
 	if (result == -1)
 		say_left(recover, "%s: %s", folder->path, strerror(errno));
-	for (i = 0; i < folder->count; i++)
-		journal_run(recover, folder, folder->journals[i]);
+	journals_run(recover, folder);
 	if (folder->count == JOURNALS_MAX)
 		say_left(recover, "%s: more than %d journals", folder->path,
 		    JOURNALS_MAX - 1);

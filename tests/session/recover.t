@@ -168,6 +168,26 @@ subtest 'a mailbox in session is skipped and named' => sub {
     $client->hang_up;
 };
 
+subtest 'a user who has locked all his mailboxes' => sub {
+    my %ids = map { ("m$_" => 60011) } 1 .. 8;
+    my $site = site(%ids);
+    $site->configure('lock-timeout' => '1s');
+    interrupt($site, 'm1');
+    for my $name (sort keys %ids) {
+        Pop3d::file_put(journal($site, $name), 'x') if !-e journal($site, $name);
+        # Nobody's, and never old.
+        Pop3d::file_put(path($site, $name) . '.lock', "0\n");
+        utime(time + 86400, time + 86400, path($site, $name) . '.lock');
+        chown(60011, 60012, journal($site, $name)) if $root;
+    }
+    my ($status, $out) = recover($site);
+    is($status, 1, 'something is left');
+    my $held = () = $out =~ /: dotlock is held by .*: skipped$/mg;
+    cmp_ok($held, '<', 8, 'those who come after him do not wait for all');
+    my $more = 8 - $held;
+    like($out, qr/^\Q$site->{dir}\E\/state\/\d+: $more more journals: no time: skipped$/m, 'the others are counted');
+};
+
 subtest 'options' => sub {
     my $site = site(one => 60011);
     my ($status, $out) = $site->run($Pop3d::POP3D, '--recover', '-a', path($site, 'one'));
