@@ -69,10 +69,10 @@ enum channel_code {
 	CODE_IN_USE,    /* -ERR [IN-USE] */
 	CODE_TEMPORARY, /* -ERR [SYS/TEMP] */
 	CODE_PERMANENT, /* -ERR [SYS/PERM] */
-	CODE_REFUSED,   /* -ERR, policy: the text says which */
+	CODE_REFUSED,   /* -ERR [AUTH], policy: the text says which */
 	CODE_CHANGED,   /* not the same message any more */
 	CODE_PARTIAL,   /* some were not removed (RFC 1939, 6) */
-	CODE_MECHANISM, /* -ERR, right, but not by this mechanism */
+	CODE_MECHANISM, /* -ERR [AUTH], right, but not by this mechanism */
 	CODE_LIMIT
 };
 

@@ -15,7 +15,10 @@ const char *
 code_text(uint32_t code)
 {
 	switch (code) {
+	/* RFC 3206, 4: of expired accounts, and of policy, too. */
 	case CODE_AUTH:
+	case CODE_REFUSED:
+	case CODE_MECHANISM:
 		return "[AUTH] ";
 	case CODE_IN_USE:
 		return "[IN-USE] ";

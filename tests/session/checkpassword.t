@@ -120,7 +120,7 @@ subtest 'no answer is no failure' => sub {
 
 subtest 'policy and the mailbox\'s path' => sub {
     $site->configure(%method, 'deny-users' => 'demo');
-    is(try('secret'), '-ERR this account cannot log in', 'who is denied, with the right password');
+    is(try('secret'), '-ERR [AUTH] this account cannot log in', 'who is denied, with the right password');
     is(try('wrong'), $wrong, 'with a wrong one');
     like(try('home'), qr/^\+OK logged in, 0 messages/, 'the name is USER');
     $site->configure(%method, mailbox => 'mbox:~/demo');
@@ -211,7 +211,7 @@ subtest 'programs of others' => sub {
     is(try('wrong'), $wrong, 'a wrong password');
     is(try('secret', name => 'nobody-here'), $wrong, 'an unknown user');
     is(try('secret', name => 'toor'), $wrong, 'uid 0 with the right one');
-    is(try('secret', name => 'expired'), '-ERR this account cannot log in', 'an expired account');
+    is(try('secret', name => 'expired'), '-ERR [AUTH] this account cannot log in', 'an expired account');
 
     $site->configure(auth => 'checkpassword', checkpassword => Pop3d::program('checkpw'));
     like(try('their own'), $in, 'checkpw: in') or diag($site->log_text);

@@ -455,7 +455,7 @@ subtest 'logins of virtual users' => sub {
     login('i-scram256', 'pencil', $yes, 'imported keys');
     login($_, 'pencil', $no, "$_: locked") for qw(i-locked i-nologin);
     login('none', 'pencil', $no, 'an unknown name');
-    login('zoe', 'pencil', qr/^-ERR this account cannot log in|^-ERR \[SYS\/PERM\]/,
+    login('zoe', 'pencil', qr/^-ERR \[AUTH\] this account cannot log in|^-ERR \[SYS\/PERM\]/,
         'no account');
     does('lock', '', 'lock', 'joe');
     login('joe', 'secret', $no, 'a lock counts at once');
@@ -502,7 +502,7 @@ SKIP: {
             is($status, 0, "add $_") or diag($said);
         }
         my %want = (demo => $yes, locked => $yes, empty => $yes,
-            expired => qr/^-ERR this account cannot log in/, toor => $no,
+            expired => qr/^-ERR \[AUTH\] this account cannot log in/, toor => $no,
             'nobody-here' => qr/^-ERR \[SYS\/PERM\]/);
         for (sort keys %want) {
             my $client = $unix->session;

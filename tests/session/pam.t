@@ -18,7 +18,7 @@ use Pop3d::Sasl qw(%clear);
 my ($three) = Pop3d::Corpus::mailbox('three');
 my $wrong = '-ERR [AUTH] wrong name or password';
 my $unchecked = '-ERR [SYS/TEMP] logins cannot be checked now';
-my $refused = '-ERR this account cannot log in';
+my $refused = '-ERR [AUTH] this account cannot log in';
 my $built = $Pop3d::POP3D =~ s{[^/]*$}{}r;
 
 sub log_has {

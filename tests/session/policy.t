@@ -28,7 +28,7 @@ file_put("$dir/passwd", 'toor:' . Pop3d::hash('secret') . ":0:0::/:\n", '>>:raw'
 my %way = (%every, USER => sub { $_[0]->login(@_[1, 2]) });
 my $in = qr/^\+OK logged in, 3 messages/;
 my $wrong = '-ERR [AUTH] wrong name or password';
-my $refused = '-ERR this account cannot log in';
+my $refused = '-ERR [AUTH] this account cannot log in';
 
 # A login, by a way, and the answer.
 sub try {
@@ -74,7 +74,7 @@ subtest 'one user has one name' => sub {
 
 subtest 'access file: who, how, from where' => sub {
     $site->configure('access-file' => 'access', plaintext => 'always');
-    my $from = '-ERR this account cannot log in from there';
+    my $from = '-ERR [AUTH] this account cannot log in from there';
     for (['demo no-pop3', $refused], ['* pop3', $in], ['demo networks=127.0.0.0/8', $in],
         ['demo networks=192.0.2.0/24,::1', $from], ['other no-pop3', $in], ['demo tls', $in]) {
         my ($line, $want) = @$_;
@@ -86,14 +86,14 @@ subtest 'access file: who, how, from where' => sub {
     access_file("demo tls\n");
     # Through a relay nobody knows who listens.
     local $ENV{TCPREMOTEIP} = '192.0.2.9';
-    is(try($_, 'demo', 'secret'), '-ERR this account needs TLS', "$_: not protected") for sort keys %way;
+    is(try($_, 'demo', 'secret'), '-ERR [AUTH] this account needs TLS', "$_: not protected") for sort keys %way;
     is(try('USER', 'demo', 'wrong'), $wrong, 'with a wrong one');
     delete $ENV{TCPREMOTEIP};
     access_file("demo mechanisms=apop,scram-sha-256\n");
     for my $way (sort keys %way) {
         my $answer = try($way, 'demo', 'secret');
         $way =~ /^(?:APOP|SCRAM-SHA-256)$/ ? like($answer, $in, "mechanisms: $way")
-            : is($answer, '-ERR this account cannot log in in this way', "mechanisms: not $way");
+            : is($answer, '-ERR [AUTH] this account cannot log in in this way', "mechanisms: not $way");
     }
 };
 

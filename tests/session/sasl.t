@@ -123,7 +123,7 @@ subtest 'a database that cannot be read' => sub {
 
 subtest 'apop-only' => sub {
     $site->configure('apop-only' => 'yes', 'login-tries' => 10);
-    my $refused = '-ERR this account logs in by APOP or SASL, with no password in clear text';
+    my $refused = '-ERR [AUTH] this account logs in by APOP or SASL, with no password in clear text';
     my $client = $site->session;
     is($client->login('demo', $secret), $refused, 'PASS');
     is($clear{$_}->($client, 'demo', $secret), $refused, $_) for sort keys %clear;
