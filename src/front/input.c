@@ -89,6 +89,8 @@ line_unfinished(struct session *s)
 	if (!in->skipping && unread < line_most(s) && input_grow(in))
 		return LINE_MORE;
 	in->skipping = true;
+	/* It may have been a password. */
+	explicit_bzero(in->buffer, in->end);
 	in->begin = in->end = 0;
 	return LINE_MORE;
 }

@@ -244,6 +244,26 @@ subtest 'memory after the login' => sub {
     $client->hang_up;
 };
 
+subtest 'lines that are too long leave nothing' => sub {
+    plan skip_all => 'needs root: the memory of a process that hides it' unless Pop3d::as_root();
+    my $private = 'dGhpcyBpcyBwcml2YXRl';
+    # Short of the small buffer, and of the large one.
+    for (['PASS ', 60], ['AUTH PLAIN ', 640]) {
+        my ($verb, $times) = @$_;
+        my $client = $site->session;
+        $client->ask('CAPA');
+        $client->rest;
+        my (undef, $front) = Pop3d::family($client->{pid});
+        # In two parts: the first is dropped while its end is not known.
+        $client->put($verb . $private x $times);
+        select(undef, undef, undef, 0.2);
+        is($client->ask('x'), '-ERR not a command line', "$verb: too long");
+        like($client->login('demo', $secret), $in, 'the login after that');
+        is(join(' ', memory_find($front, $private)), '', 'nothing of it is there');
+        $client->hang_up;
+    }
+};
+
 subtest 'long lines leave nothing' => sub {
     plan skip_all => 'needs root: the memory of a process that hides it' unless Pop3d::as_root();
     my $client = $site->session;
