@@ -343,21 +343,20 @@ scan_write_names(struct scan *scan, uint64_t at)
 
 	for (i = 0; i < scan->list.count; i++) {
 		const struct maildir_entry *e = &scan->list.entries[i];
-		size_t length = e->is.length + 1U;
 
 		/* They lie about in memory as the folders had them. */
 		if (i + SCAN_AHEAD < scan->list.count)
 			scan_prefetch(&e[SCAN_AHEAD]);
-		if (SCAN_PIECE - used < length) {
+		while (text_copy(piece + used, SCAN_PIECE - used, e->name,
+			   e->is.length) == -1) {
 			if (pwrite_full(scan->job->out, piece, used, at) == -1)
 				return -1;
 			at += used;
 			used = 0;
 		}
-		memcpy(piece + used, e->name, length);
-		used += length;
+		used += e->is.length + 1U;
 		scan->messages[i].place = place;
-		place += length;
+		place += e->is.length + 1U;
 	}
 	return pwrite_full(scan->job->out, piece, used, at);
 }

@@ -328,7 +328,7 @@ sub idle_session
 		reply($s, $multi);
 	}
 	alarm(0);
-	sleep 0.3;			# for the verifier to be gone
+	sleep 1;			# the verifier goes, memory is given back
 	return $s;
 }
 
