@@ -106,7 +106,7 @@ build/unit/%: tests/unit/%.c build/asan/rooms.a | $(MODULES) \
 	    -o $@ $< build/asan/rooms.a
 
 # What the tests of sessions work with.
-HELPERS = build/session/agent build/session/coarse.so
+HELPERS = build/session/agent build/session/coarse.so build/session/freed.so
 
 build/session/%: tests/session/%.c
 	@mkdir -p $(@D)

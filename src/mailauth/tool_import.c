@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "../auth/hash.h"
 #include "auth.h"
@@ -241,7 +242,9 @@ import_add(struct import *import, const char *line, size_t number)
 
 	if (import->count == import->room && import_grow(import) == -1)
 		return -1;
-	if (asprintf(&user.line, "%s", line) == -1)
+	/* Not asprintf(): it works in memory that it does not wipe. */
+	user.line = strdup(line);
+	if (user.line == NULL)
 		return -1;
 	import->users[import->count++] = user;
 	return 0;
@@ -298,14 +301,16 @@ import_open(struct import *import)
 {
 	const char *path = import->tool->name;
 	bool standard = strcmp(path, "-") == 0;
-	FILE *in = standard ? stdin : fopen(path, "re");
+	FILE *in = standard ? fdopen(STDIN_FILENO, "r") : fopen(path, "re");
+	char buffer[BUFSIZ];
 	int rc;
 
 	if (in == NULL)
 		return complain("%s: %s", path, strerror(errno));
+	(void)setvbuf(in, buffer, _IOFBF, sizeof(buffer));
 	rc = import_read(import, in);
-	if (!standard)
-		(void)fclose(in);
+	(void)fclose(in);
+	explicit_bzero(buffer, sizeof(buffer));
 	return rc;
 }
 
@@ -353,16 +358,18 @@ import_make(struct import *import)
 	const struct tool *tool = import->tool;
 	char secret[CHANNEL_SECRET], made[ENTRY_LINE], *line;
 	struct mailauth_entry entry;
-	size_t i;
+	size_t i, length;
 	int rc = 0;
 
 	for (i = 0; i < import->count && rc == 0; i++) {
 		line = import->users[i].line;
+		length = strlen(line); /* reading cuts it up */
 		(void)user_read(tool, &entry, secret, line);
 		if (secret[0] != '\0')
 			rc = entry_keep(&entry, secret,
 			    tool->apop || tool->popauth, tool->iterations);
 		(void)entry_write(&entry, made);
+		explicit_bzero(line, length);
 		free(line);
 		import->users[i].line = strdup(made);
 		if (import->users[i].line == NULL)

@@ -388,6 +388,15 @@ END
         '', 'import', $file);
 };
 
+subtest 'what an import frees is wiped' => sub {
+    local $ENV{LD_PRELOAD} = "$Pop3d::ROOT/build/session/freed.so";
+    local $ENV{FREED_TEXT} = 'Zsecretpencil';
+    my $lines = "freed-1:{PLAIN}Zsecretpencil\nfreed-2:{PLAIN}Zsecretpencil\n";
+    says('import', qr/\A2 users imported\n\z/, '', 'import', import_file($lines));
+    $lines =~ s/freed/freed-too/g;
+    says('from standard input', qr/\A2 users imported\n\z/, $lines, 'import', '-');
+};
+
 subtest 'an import with a bad line' => sub {
     for (["x:{CRAM-MD5}e02d374fde0dc75a17a557039a3a5338c7743304777dccd376f332bee68d2cf6",
             'x: \{CRAM-MD5\} is of no use .*--apop'],
