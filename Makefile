@@ -34,7 +34,7 @@ Q =
 SAY = @:
 endif
 
-ROOMS = base channel wire crypto front back auth mailauth mailbox journal \
+ROOMS = base channel wire crypto signer front back auth mailauth mailbox journal \
 	listener
 # What only the tool mailauth has is no part of pop3d.
 TOOL_SRC = src/mailauth/main.c $(wildcard src/mailauth/tool_*.c)
@@ -42,8 +42,10 @@ TOOL_OBJ = $(TOOL_SRC:src/%.c=$(BUILD)/obj/%.o)
 ROOM_SRC = $(filter-out $(TOOL_SRC),$(sort $(foreach r,$(ROOMS),\
 	$(wildcard src/$r/*.c))))
 ROOM_OBJ = $(ROOM_SRC:src/%.c=$(BUILD)/obj/%.o)
-MODULES = $(BUILD)/pop3d-crypto.so $(BUILD)/pop3d-crypt.so
+MODULES = $(BUILD)/pop3d-crypto.so $(BUILD)/pop3d-crypt.so \
+	$(BUILD)/pop3d-tls.so
 crypto_LIBS = -lcrypto
+tls_LIBS = -lssl -lcrypto
 crypt_LIBS = -lcrypt
 pam_LIBS = -lpam
 
@@ -75,13 +77,16 @@ $(BUILD)/obj/%.o: src/%.c
 	$(SAY) "  CC      $<"
 	$(Q)$(CC) $(CPPFLAGS) $(STD) $(CFLAGS) $(WARN) $(HARD) -DMODULE_DIR='"$(LIBDIR)"' -c -o $@ $<
 
-# A module is one file of src/modules, linked to what only it needs.
-$(BUILD)/pop3d-%.so: src/modules/%.c
-	@mkdir -p $(BUILD)/obj/modules
+# A module is NAME.c of src/modules and its NAME_*.c, linked to what only it
+# needs; only its table can be seen from outside.
+TLS_OBJ = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/modules/tls*.c))
+.SECONDARY: $(MODULES:$(BUILD)/pop3d-%.so=$(BUILD)/obj/modules/%.o)
+$(BUILD)/obj/modules/%.o: HARD += -fPIC
+$(BUILD)/pop3d-tls.so: $(filter-out %/tls.o,$(TLS_OBJ))
+$(BUILD)/pop3d-%.so: $(BUILD)/obj/modules/%.o
 	$(SAY) "  MODULE  $@"
-	$(Q)$(CC) $(CPPFLAGS) $(STD) -MF $(BUILD)/obj/modules/$*.d $(CFLAGS) $(WARN) \
-	    $(HARD) -fPIC -shared $(LDFLAGS) -Wl,-z,relro,-z,now,-z,noexecstack \
-	    -o $@ $< $($*_LIBS)
+	$(Q)$(CC) $(CFLAGS) -shared $(LDFLAGS) -Wl,-z,relro,-z,now,-z,noexecstack \
+	    -o $@ $^ $($*_LIBS)
 
 # Unit tests: all rooms, with the sanitizers.
 SAN ?= -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -1,0 +1,137 @@
+/*
+ * tls.h - the door to TLS, which is OpenSSL's, linked into a module of ours
+ * that is loaded on first need: a session in clear pays nothing for it.
+ *
+ * Two sides use the module, in different processes.  The signer has keys and
+ * signs.  The front has certificates and the connection; where its handshake
+ * needs a signature it asks a function of ours, which asks the signer.
+ *
+ * TLS 1.2 and 1.3 with forward secrecy; no renegotiation, no compression, no
+ * early data.  A client that names application protocols (ALPN) must name
+ * "pop3".
+ */
+
+#ifndef TLS_H
+#define TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TLS_CERTIFICATES 16 /* with a key each */
+#define TLS_CHAINS 262144   /* octets of all certificates, at most */
+#define TLS_SIGNATURE 1024  /* octets: RSA of 8192 bits */
+#define TLS_PLAIN 65536     /* octets written at once: four whole records */
+#define TLS_TEXT 256        /* octets with the NUL: a sentence */
+#define TLS_WORD 48         /* octets with the NUL: a protocol, a cipher */
+
+/* A certificate of ours and its key. */
+struct tls_key;
+
+/* What all connections have in common: the certificates, what is accepted. */
+struct tls_context;
+
+struct tls;
+
+/*
+ * Have octets signed with the key of this certificate, by a SignatureScheme of
+ * RFC 8446, 4.2.3, into signature, of TLS_SIGNATURE octets; its length to
+ * *signed_length.  0, or -1.
+ */
+typedef int
+tls_sign(uint32_t certificate, uint32_t scheme, const uint8_t *octets,
+    size_t length, uint8_t *signature, size_t *signed_length);
+
+enum tls_step {
+	TLS_DONE,
+	TLS_MORE,   /* octets of the peer are needed */
+	TLS_CLOSED, /* the peer has said that it ends */
+	TLS_FAILED  /* see failure() */
+};
+
+/* Of a handshake that is done, as text. */
+struct tls_facts {
+	char protocol[TLS_WORD]; /* "TLSv1.3" */
+	char cipher[TLS_WORD];   /* "TLS_AES_128_GCM_SHA256" */
+};
+
+struct tls_module {
+	/*
+	 * The signer's side.  A certificate, what stands behind it in the same
+	 * text as its chain, and the key, from PEM; they belong together.  NULL
+	 * with a sentence in error.
+	 */
+	struct tls_key *(*key_load)(const char *chain, size_t chain_length,
+	    const char *key, size_t key_length, char error[TLS_TEXT]);
+
+	void (*key_free)(struct tls_key *key);
+
+	/*
+	 * What an administrator should know of it ("has expired"); "": nothing.
+	 * In what, what it is.
+	 */
+	void (*key_look)(const struct tls_key *key, char what[TLS_TEXT],
+	    char trouble[TLS_TEXT]);
+
+	/*
+	 * Its certificates into dst, as context_new() takes them, under this
+	 * number.  Their octets, or 0 when they do not fit.
+	 */
+	size_t (*key_chain)(const struct tls_key *key, uint32_t number,
+	    uint8_t *dst, size_t size);
+
+	/* As tls_sign, with this key: only by a scheme that is one for it. */
+	int (*key_sign)(const struct tls_key *key, uint32_t scheme,
+	    const uint8_t *octets, size_t length, uint8_t *signature,
+	    size_t *signed_length);
+
+	/*
+	 * The front's side.  A context with all certificates of chains, which
+	 * are key_chain()s one behind the other.  NULL when there is none in
+	 * it, or the library fails.
+	 */
+	struct tls_context *(*context_new)(
+	    const uint8_t *chains, size_t length, tls_sign *sign);
+
+	void (*context_free)(struct tls_context *context);
+
+	/*
+	 * A connection that a client begins; NULL when there is no memory.  It
+	 * has no descriptor: feed() takes what came from the peer.
+	 */
+	struct tls *(*open)(struct tls_context *context);
+	int (*feed)(struct tls *tls, const void *octets, size_t length);
+
+	/*
+	 * What is to go to the peer; it is forgotten at the next call of
+	 * any of these functions but this one and drop(), which forgets it now.
+	 */
+	size_t (*pending)(struct tls *tls, const void **octets);
+	void (*drop)(struct tls *tls);
+
+	/* As far as it can go with what was fed; also after TLS_FAILED an
+	 * alert may be pending. */
+	enum tls_step (*handshake)(struct tls *tls);
+	void (*facts)(const struct tls *tls, struct tls_facts *facts);
+
+	/* What was fed, in clear, up to size octets; *got > 0 with TLS_DONE. */
+	enum tls_step (*read)(
+	    struct tls *tls, void *dst, size_t size, size_t *got);
+
+	/* At most TLS_PLAIN octets; -1 when the connection is broken. */
+	int (*write)(struct tls *tls, const void *src, size_t length);
+
+	/* To say that we end; pending() has it. */
+	void (*shutdown)(struct tls *tls);
+
+	/* Why TLS_FAILED, for the log. */
+	void (*failure)(const struct tls *tls, char text[TLS_TEXT]);
+};
+
+/*
+ * Load the module, or return the one loaded before.  NULL with errno ENOENT
+ * when it is not to be had.  Must come before a process closes itself in.
+ */
+const struct tls_module *tls_load(void);
+
+#endif

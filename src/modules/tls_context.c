@@ -1,0 +1,282 @@
+/*
+ * tls_context.c - what all connections have in common.
+ *
+ * A context of OpenSSL's for each certificate, with it and the first one of
+ * the other kind (RSA, ECDSA) that is for the same name: a client that names
+ * the server gets the first that has that name, any other the very first.
+ */
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <string.h>
+
+#include "tls_parts.h"
+
+#define NAME_SIZE 256 /* octets with the NUL: a host's */
+
+static const char suites_12[] =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+static const char suites_13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+				"TLS_CHACHA20_POLY1305_SHA256";
+
+/* One of ours, with the context that has it first. */
+struct identity {
+	X509 *certificate;
+	STACK_OF(X509) * chain;
+	EVP_PKEY *key;
+	struct tls_remote remote;
+	SSL_CTX *ssl;
+};
+
+struct tls_context {
+	OSSL_LIB_CTX *library;
+	struct identity identities[TLS_CERTIFICATES];
+	size_t count;
+};
+
+/* A client that offers protocols and not this one is at the wrong port. */
+static int
+protocol_select(SSL *ssl, const unsigned char **out, unsigned char *out_length,
+    const unsigned char *in, unsigned in_length, void *argument)
+{
+	static const unsigned char pop3[] = "pop3";
+	unsigned at = 0;
+
+	(void)ssl;
+	(void)argument;
+	while (at < in_length) {
+		if (in[at] == 4 && in_length - at > 4 &&
+		    memcmp(in + at + 1, pop3, 4) == 0) {
+			*out = in + at + 1;
+			*out_length = 4;
+			return SSL_TLSEXT_ERR_OK;
+		}
+		at += 1U + in[at];
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/* An unknown name is no error: the client knows what it wants to trust. */
+static int
+name_select(SSL *ssl, int *alert, void *argument)
+{
+	const struct tls_context *context = argument;
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	size_t i;
+
+	(void)alert;
+	for (i = 0; name != NULL && i < context->count; i++) {
+		if (X509_check_host(context->identities[i].certificate, name,
+			strlen(name), 0, NULL) == 1) {
+			(void)SSL_set_SSL_CTX(ssl, context->identities[i].ssl);
+			return SSL_TLSEXT_ERR_OK;
+		}
+	}
+	return SSL_TLSEXT_ERR_NOACK;
+}
+
+static SSL_CTX *
+ssl_context_new(struct tls_context *context)
+{
+	char groups[] = "X25519:P-256:P-384:P-521";
+	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
+
+	if (ssl == NULL)
+		return NULL;
+	(void)SSL_CTX_set_options(ssl,
+	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+		SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+		SSL_OP_NO_TICKET | SSL_OP_NO_QUERY_MTU);
+	(void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+	(void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_alpn_select_cb(ssl, protocol_select, NULL);
+	if (SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
+	    SSL_CTX_set_num_tickets(ssl, 0) == 1 &&
+	    SSL_CTX_set_cipher_list(ssl, suites_12) == 1 &&
+	    SSL_CTX_set_ciphersuites(ssl, suites_13) == 1 &&
+	    SSL_CTX_set1_groups_list(ssl, groups) == 1 &&
+	    SSL_CTX_set_tlsext_servername_callback(ssl, name_select) == 1 &&
+	    SSL_CTX_set_tlsext_servername_arg(ssl, context) == 1)
+		return ssl;
+	SSL_CTX_free(ssl);
+	return NULL;
+}
+
+static bool
+identity_use(SSL_CTX *ssl, const struct identity *identity)
+{
+	return SSL_CTX_use_certificate(ssl, identity->certificate) == 1 &&
+	    SSL_CTX_set1_chain(ssl, identity->chain) == 1 &&
+	    SSL_CTX_use_PrivateKey(ssl, identity->key) == 1;
+}
+
+/* The first name that a certificate is for. */
+static void
+identity_name(const struct identity *identity, char name[NAME_SIZE])
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(
+	    identity->certificate, NID_subject_alt_name, NULL, NULL);
+	const GENERAL_NAME *g;
+	int i, length;
+
+	name[0] = '\0';
+	for (i = 0; name[0] == '\0' && i < sk_GENERAL_NAME_num(names); i++) {
+		g = sk_GENERAL_NAME_value(names, i);
+		length = g->type == GEN_DNS ? ASN1_STRING_length(g->d.dNSName) :
+					      NAME_SIZE;
+		if (length >= NAME_SIZE)
+			continue;
+		memcpy(
+		    name, ASN1_STRING_get0_data(g->d.dNSName), (size_t)length);
+		name[length] = '\0';
+	}
+	GENERAL_NAMES_free(names);
+	if (name[0] == '\0' &&
+	    X509_NAME_get_text_by_NID(
+		X509_get_subject_name(identity->certificate), NID_commonName,
+		name, NAME_SIZE) < 0)
+		name[0] = '\0';
+}
+
+/* The certificate of the other kind for the same name, or NULL. */
+static const struct identity *
+identity_twin(const struct tls_context *context, const struct identity *of)
+{
+	const struct identity *other;
+	char name[NAME_SIZE];
+	size_t i;
+
+	identity_name(of, name);
+	for (i = 0; name[0] != '\0' && i < context->count; i++) {
+		other = &context->identities[i];
+		if (EVP_PKEY_get_base_id(other->remote.public_key) !=
+			EVP_PKEY_get_base_id(of->remote.public_key) &&
+		    X509_check_host(
+			other->certificate, name, strlen(name), 0, NULL) == 1)
+			return other;
+	}
+	return NULL;
+}
+
+static bool
+contexts_make(struct tls_context *context)
+{
+	const struct identity *twin;
+	struct identity *identity;
+	size_t i;
+
+	for (i = 0; i < context->count; i++) {
+		identity = &context->identities[i];
+		identity->key =
+		    tls_remote_key(context->library, &identity->remote);
+		if (identity->key == NULL)
+			return false;
+	}
+	for (i = 0; i < context->count; i++) {
+		identity = &context->identities[i];
+		identity->ssl = ssl_context_new(context);
+		if (identity->ssl == NULL ||
+		    !identity_use(identity->ssl, identity))
+			return false;
+		twin = identity_twin(context, identity);
+		if (twin != NULL && !identity_use(identity->ssl, twin))
+			return false;
+	}
+	return context->count > 0;
+}
+
+/* The next certificate: of a new identity, or of the last one's chain. */
+static bool
+certificate_take(struct tls_context *context, uint32_t number,
+    const uint8_t *octets, size_t length, tls_sign *sign)
+{
+	const unsigned char *at = octets;
+	X509 *certificate = d2i_X509(NULL, &at, (long)length);
+	struct identity *identity;
+
+	if (certificate == NULL)
+		return false;
+	if (context->count > 0 && number + 1 == context->count)
+		return sk_X509_push(
+			   context->identities[number].chain, certificate) > 0;
+	if (number != context->count || number == TLS_CERTIFICATES) {
+		X509_free(certificate);
+		return false;
+	}
+	identity = &context->identities[context->count++];
+	identity->certificate = certificate;
+	identity->chain = sk_X509_new_null();
+	identity->remote.certificate = number;
+	identity->remote.public_key = X509_get_pubkey(certificate);
+	identity->remote.sign = sign;
+	return identity->chain != NULL && identity->remote.public_key != NULL;
+}
+
+static bool
+chains_take(struct tls_context *context, const uint8_t *chains, size_t length,
+    tls_sign *sign)
+{
+	uint32_t head[2];
+
+	while (length > 0) {
+		if (length < sizeof(head))
+			return false;
+		memcpy(head, chains, sizeof(head));
+		chains += sizeof(head);
+		length -= sizeof(head);
+		if (head[1] > length ||
+		    !certificate_take(context, head[0], chains, head[1], sign))
+			return false;
+		chains += head[1];
+		length -= head[1];
+	}
+	return true;
+}
+
+void
+tls_context_free(struct tls_context *context)
+{
+	struct identity *identity;
+	size_t i;
+
+	for (i = 0; i < context->count; i++) {
+		identity = &context->identities[i];
+		SSL_CTX_free(identity->ssl);
+		EVP_PKEY_free(identity->key);
+		EVP_PKEY_free(identity->remote.public_key);
+		X509_free(identity->certificate);
+		sk_X509_pop_free(identity->chain, X509_free);
+	}
+	OSSL_LIB_CTX_free(context->library);
+	OPENSSL_free(context);
+}
+
+struct tls_context *
+tls_context_new(const uint8_t *chains, size_t length, tls_sign *sign)
+{
+	struct tls_context *context;
+
+	if (!tls_start())
+		return NULL;
+	context = OPENSSL_zalloc(sizeof(*context));
+	if (context == NULL)
+		return NULL;
+	context->library = tls_remote_library();
+	if (context->library != NULL &&
+	    chains_take(context, chains, length, sign) &&
+	    contexts_make(context))
+		return context;
+	ERR_clear_error();
+	tls_context_free(context);
+	return NULL;
+}
+
+SSL_CTX *
+tls_context_first(const struct tls_context *context)
+{
+	return context->identities[0].ssl;
+}

@@ -1,0 +1,55 @@
+/*
+ * tls.h - what the files of the module pop3d-tls.so do for each other.
+ */
+
+#ifndef TLS_PARTS_H
+#define TLS_PARTS_H
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "tls.h"
+
+/*
+ * Nothing of OpenSSL's that needs files or time: no configuration, nothing
+ * at exit, no texts of errors.  false when it cannot be initialised.
+ */
+bool tls_start(void);
+
+/* tls_key.c: the signer's side */
+struct tls_key *tls_key_load(const char *chain, size_t chain_length,
+    const char *key, size_t key_length, char error[TLS_TEXT]);
+void tls_key_free(struct tls_key *key);
+void tls_key_look(
+    const struct tls_key *key, char what[TLS_TEXT], char trouble[TLS_TEXT]);
+size_t tls_key_chain(
+    const struct tls_key *key, uint32_t number, uint8_t *dst, size_t size);
+int
+tls_key_sign(const struct tls_key *key, uint32_t scheme, const uint8_t *octets,
+    size_t length, uint8_t *signature, size_t *signed_length);
+
+/* tls_remote.c: keys that are elsewhere */
+
+/* The key of one certificate, as its public half shows it. */
+struct tls_remote {
+	uint32_t certificate; /* its number */
+	EVP_PKEY *public_key;
+	tls_sign *sign;
+};
+
+/* A library context that has such keys, and nothing else; or NULL. */
+OSSL_LIB_CTX *tls_remote_library(void);
+
+/* A key whose signatures are remote's; NULL when the library fails. */
+EVP_PKEY *tls_remote_key(OSSL_LIB_CTX *library, struct tls_remote *remote);
+
+/* tls_context.c */
+struct tls_context *
+tls_context_new(const uint8_t *chains, size_t length, tls_sign *sign);
+
+void tls_context_free(struct tls_context *context);
+
+/* The context that a connection begins with. */
+struct ssl_ctx_st *tls_context_first(const struct tls_context *context);
+
+#endif
