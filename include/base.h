@@ -176,10 +176,14 @@ struct config {
 	uint64_t login_timeout;
 	uint64_t login_tries;
 	uint64_t login_delay_failed;
-	char *greeting;      /* "" = POP3 server at HOST ready */
-	bool mark_seen;      /* Maildir: flag S on what was fetched */
-	bool mailbox_create; /* make a Maildir that is missing */
+	char *greeting;        /* "" = POP3 server at HOST ready */
+	bool mark_seen;        /* Maildir: flag S on what was fetched */
+	bool mailbox_create;   /* make a Maildir that is missing */
+	char *tls_certificate; /* absolute paths with blanks between, or "" */
+	char *tls_key;         /* the same; "" = in the certificate's file */
+	uint64_t external_security; /* of a wrapper; 0: there is none */
 	char *listen;
+	char *listen_tls;
 	char *pid_file;
 	bool statistics;
 	bool debug;
@@ -224,6 +228,9 @@ int config_load(struct config *config, const char *path,
  * 0, 1, 2 open (on /dev/null when they were not).
  */
 void platform_first_act(void);
+
+/* The same for a process that we have forked: descriptors below lowest stay. */
+void platform_first_act_from(int lowest);
 
 /* Close every descriptor from lowest up. */
 void platform_close_from(int lowest);

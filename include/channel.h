@@ -27,6 +27,7 @@
 #define CHANNEL_DESCRIPTORS 16   /* open messages in one record */
 #define CHANNEL_GROUPS 256       /* supplementary groups of an account */
 #define CHANNEL_PATH 1024        /* octets with the NUL */
+#define CHANNEL_WORD 48          /* octets with the NUL: a cipher */
 #define CHANNEL_SIGN 512         /* octets to be signed, and of a signature */
 #define CHANNEL_TICKET 2048      /* octets of a TLS session ticket */
 #define VIEW_INDEX_MAX 15999999U /* VIEW_MESSAGES_MAX - 1 */
@@ -59,7 +60,12 @@ enum channel_type {
 	CH_TAKE = 40,    /* answer: ch_result */
 	CH_REFRESH = 42, /* answer: ch_result */
 	CH_DROP = 44,    /* answer: ch_result */
-	CHANNEL_TYPES = 46
+	/* front -> back; no answer */
+	CH_SECURE = 46, /* the outcome of a handshake of TLS */
+	/* back -> signer, with a descriptor; no answer */
+	CH_SERVE = 48,   /* a session's channel */
+	CH_SERVING = 50, /* signer -> back, once: ch_result */
+	CHANNEL_TYPES = 52
 };
 
 /* Why not: what the front makes a response code of (RFC 2449, 8; 3206). */
@@ -99,6 +105,8 @@ enum channel_end {
 	END_CHANGED,       /* another program changed the mailbox */
 	END_BACK,          /* the back went away */
 	END_VIEW,          /* a kept view was no view */
+	END_HANDSHAKE,     /* no TLS came of it: CH_SECURE has said why */
+	END_INJECTED,      /* commands behind STLS */
 	END_LIMIT
 };
 
@@ -125,6 +133,18 @@ struct ch_external {
 
 struct ch_stls {
 	uint32_t nonsense; /* counted so far: it outlives the front */
+};
+
+struct ch_secure {
+	uint32_t code; /* CODE_OK, or why in text */
+	uint32_t reserved;
+	char protocol[CHANNEL_WORD]; /* "TLSv1.3"; "" where none is agreed on */
+	char cipher[CHANNEL_WORD];
+	char text[CHANNEL_TEXT];
+};
+
+struct ch_serve {
+	uint32_t signatures; /* that the session may have: 1 */
 };
 
 /* The answer to a login; with CODE_OK, descriptors. */
@@ -249,6 +269,8 @@ struct record {
 		struct ch_step step;
 		struct ch_external external;
 		struct ch_stls stls;
+		struct ch_secure secure;
+		struct ch_serve serve;
 		struct ch_login login;
 		struct ch_stepped stepped;
 		struct ch_range range;

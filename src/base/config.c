@@ -16,7 +16,8 @@
 /* How a value is read. */
 enum setting_type {
 	TYPE_TEXT,
-	TYPE_PATH, /* relative ones are from the configuration's folder */
+	TYPE_PATH,  /* relative ones are from the configuration's folder */
+	TYPE_PATHS, /* the same, a list */
 	TYPE_NUMBER,
 	TYPE_TIME,
 	TYPE_SIZE,
@@ -76,7 +77,12 @@ static const struct setting settings[] = {
 	{ "greeting", TYPE_TEXT, "", 0, 0, AT(greeting) },
 	{ "mark-seen", TYPE_BOOL, "no", 0, 0, AT(mark_seen) },
 	{ "mailbox-create", TYPE_BOOL, "no", 0, 0, AT(mailbox_create) },
+	{ "tls-certificate", TYPE_PATHS, "", 0, 0, AT(tls_certificate) },
+	{ "tls-key", TYPE_PATHS, "", 0, 0, AT(tls_key) },
+	{ "external-security", TYPE_NUMBER, "0", 0, 65535,
+	    AT(external_security) },
 	{ "listen", TYPE_TEXT, "*:110", 0, 0, AT(listen) },
+	{ "listen-tls", TYPE_TEXT, "*:995", 0, 0, AT(listen_tls) },
 	{ "pid-file", TYPE_PATH, "/run/pop3d.pid", 0, 0, AT(pid_file) },
 	{ "statistics", TYPE_BOOL, "no", 0, 0, AT(statistics) },
 	{ "debug", TYPE_BOOL, "no", 0, 0, AT(debug) },
@@ -281,6 +287,27 @@ set_path(const struct config *config, char **field, const char *value)
 	return set_text(field, path);
 }
 
+/* Each word of a list, as set_path() has it, with blanks between. */
+static int
+set_paths(const struct config *config, char **field, const char *value)
+{
+	char list[PATH_MAX] = "", word[PATH_MAX], *path = NULL;
+	size_t length, used;
+	const char *begin;
+	int result = 0;
+
+	while (result == 0 && (begin = word_next(&value, &length)) != NULL) {
+		used = strlen(list);
+		if (text_copy(word, sizeof(word), begin, length) == -1 ||
+		    set_path(config, &path, word) == -1 ||
+		    text_print(list + used, sizeof(list) - used, "%s%s",
+			used > 0 ? " " : "", path) == -1)
+			result = -1;
+	}
+	free(path);
+	return result == 0 ? set_text(field, list) : -1;
+}
+
 static int
 set_mailbox(char **field, const char *value)
 {
@@ -337,6 +364,8 @@ setting_wants(enum setting_type type)
 	case TYPE_TEXT:
 	case TYPE_PATH:
 		return "a text";
+	case TYPE_PATHS:
+		return "a list of paths";
 	case TYPE_NUMBER:
 		return "a number";
 	case TYPE_TIME:
@@ -376,6 +405,8 @@ setting_apply(struct config *config, const struct setting *s, const char *value)
 		if (value[0] == '\0' && s->least > 0)
 			return -1;
 		return set_path(config, FIELD(config, s, char *), value);
+	case TYPE_PATHS:
+		return set_paths(config, FIELD(config, s, char *), value);
 	case TYPE_NUMBER:
 	case TYPE_TIME:
 	case TYPE_SIZE:
@@ -472,6 +503,7 @@ config_free(struct config *config)
 	for (i = 0; i < ARRAY_SIZE(settings); i++) {
 		if (settings[i].type == TYPE_TEXT ||
 		    settings[i].type == TYPE_PATH ||
+		    settings[i].type == TYPE_PATHS ||
 		    settings[i].type == TYPE_MAILBOX ||
 		    settings[i].type == TYPE_USERS ||
 		    settings[i].type == TYPE_DOMAIN ||

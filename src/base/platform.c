@@ -112,7 +112,7 @@ platform_adopt(void)
 }
 
 void
-platform_first_act(void)
+platform_first_act_from(int lowest)
 {
 	struct rlimit none = {0, 0};
 	struct stat st;
@@ -122,11 +122,17 @@ platform_first_act(void)
 	(void)umask(077);
 	(void)setrlimit(RLIMIT_CORE, &none);
 	file_limit_raise();
-	platform_close_from(3);
+	platform_close_from(lowest);
 	for (fd = 0; fd < 3; fd++) {
 		if (fstat(fd, &st) == -1 && open("/dev/null", O_RDWR) != fd)
 			_exit(1);
 	}
+}
+
+void
+platform_first_act(void)
+{
+	platform_first_act_from(3);
 }
 
 void

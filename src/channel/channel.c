@@ -58,6 +58,9 @@ static const struct {
 	[CH_REFRESH + 1] = { "refresh answer", sizeof(struct ch_result) },
 	[CH_DROP] = { "drop", sizeof(struct ch_update) },
 	[CH_DROP + 1] = { "drop answer", sizeof(struct ch_result) },
+	[CH_SECURE] = { "secure", sizeof(struct ch_secure) },
+	[CH_SERVE] = { "serve", sizeof(struct ch_serve) },
+	[CH_SERVING] = { "serving", sizeof(struct ch_result) },
     /* clang-format on */
 };
 
@@ -145,6 +148,13 @@ static const struct check checks[] = {
 	TEXT(CH_SUBMIT + 1, CH_SUBMITTED + 1, result.text),
 	MOST(CH_TAKE + 1, CH_DROP + 1, result.code, CODE_LIMIT - 1),
 	TEXT(CH_TAKE + 1, CH_DROP + 1, result.text),
+	MOST(CH_SECURE, CH_SECURE, secure.code, CODE_LIMIT - 1),
+	TEXT(CH_SECURE, CH_SECURE, secure.protocol),
+	TEXT(CH_SECURE, CH_SECURE, secure.cipher),
+	TEXT(CH_SECURE, CH_SECURE, secure.text),
+	MOST(CH_SERVE, CH_SERVE, serve.signatures, 1),
+	MOST(CH_SERVING, CH_SERVING, result.code, CODE_LIMIT - 1),
+	TEXT(CH_SERVING, CH_SERVING, result.text),
     /* clang-format on */
 };
 

@@ -66,6 +66,9 @@ static const struct {
 	{ CH_REFRESH + 1, sizeof(struct ch_result) },
 	{ CH_DROP, sizeof(struct ch_update) },
 	{ CH_DROP + 1, sizeof(struct ch_result) },
+	{ CH_SECURE, sizeof(struct ch_secure) },
+	{ CH_SERVE, sizeof(struct ch_serve) },
+	{ CH_SERVING, sizeof(struct ch_result) },
     /* clang-format on */
 };
 
@@ -117,6 +120,9 @@ static const struct {
 	{ CH_ACCOUNT, U(account.group_count), CHANNEL_GROUPS },
 	{ CH_TAKE + 1, U(result.code), CODE_LIMIT - 1 },
 	{ CH_DROP + 1, U(result.code), CODE_LIMIT - 1 },
+	{ CH_SECURE, U(secure.code), CODE_LIMIT - 1 },
+	{ CH_SERVE, U(serve.signatures), 1 },
+	{ CH_SERVING, U(result.code), CODE_LIMIT - 1 },
     /* clang-format on */
 };
 
@@ -151,6 +157,10 @@ static const struct {
 	{ CH_TAKE + 1, U(result.text), CHANNEL_TEXT, true },
 	{ CH_REFRESH + 1, U(result.text), CHANNEL_TEXT, true },
 	{ CH_DROP + 1, U(result.text), CHANNEL_TEXT, true },
+	{ CH_SECURE, U(secure.protocol), CHANNEL_WORD, true },
+	{ CH_SECURE, U(secure.cipher), CHANNEL_WORD, true },
+	{ CH_SECURE, U(secure.text), CHANNEL_TEXT, true },
+	{ CH_SERVING, U(result.text), CHANNEL_TEXT, true },
     /* clang-format on */
 };
 

@@ -1,0 +1,27 @@
+/*
+ * keys.h - the signer's keys, and what its files do for each other.
+ */
+
+#ifndef KEYS_H
+#define KEYS_H
+
+#include "signer.h"
+
+struct keys {
+	const struct tls_module *tls;
+	struct tls_key *key[TLS_CERTIFICATES];
+	char file[TLS_CERTIFICATES][CHANNEL_PATH]; /* of the certificate */
+	size_t count;
+};
+
+/* All that are configured; -1 with a sentence, and there are none. */
+int keys_load(const struct config *config, struct keys *keys,
+    char text[CHANNEL_TEXT]) MUST_CHECK;
+
+void keys_free(struct keys *keys);
+
+/* The answer to CH_SIGN in request, into answer. */
+void keys_answer(const struct keys *keys, const struct ch_sign *request,
+    struct ch_octets *answer);
+
+#endif
