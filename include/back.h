@@ -7,6 +7,7 @@
 
 #include "base.h"
 #include "front.h"
+#include "signer.h"
 
 #define ADDRESS_SIZE 64 /* octets with the NUL: an IPv6 address and a zone */
 
@@ -14,12 +15,15 @@
 struct connection {
 	bool socket;
 	bool terminal;
-	bool loopback;           /* both ends on this host, and nothing that
+	bool tls;                    /* from the first octet (-S, listen-tls) */
+	const struct signer *signer; /* of the listener; NULL: each session
+				      * has its own */
+	bool loopback;               /* both ends on this host, and nothing that
 				 * says it only comes through here */
-	char peer[ADDRESS_SIZE]; /* "192.0.2.1", or "local" */
-	char peer_port[8];       /* "0" where there is none */
-	char here[ADDRESS_SIZE]; /* our end's, or "" */
-	char here_port[8];       /* or "" */
+	char peer[ADDRESS_SIZE];     /* "192.0.2.1", or "local" */
+	char peer_port[8];           /* "0" where there is none */
+	char here[ADDRESS_SIZE];     /* our end's, or "" */
+	char here_port[8];           /* or "" */
 };
 
 /*
@@ -37,6 +41,12 @@ connection_init(struct connection *connection, const char *remote, bool debug);
  */
 int back_run(const struct config *config, const struct connection *connection,
     const char *owner_of, void (*front)(const struct front_args *));
+
+/*
+ * A signer for all sessions of a listener, and the context for their fronts.
+ * 0, or -1 after a log line, with *signer SIGNER_NONE.
+ */
+int back_signer(const struct config *config, struct signer *signer) MUST_CHECK;
 
 /*
  * Say what of the promise holds with this configuration, in lines to

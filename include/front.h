@@ -10,8 +10,10 @@
 
 #include "base.h"
 #include "channel.h"
+#include "tls.h"
 
-#define CHANNEL_FD 3 /* where the front has its channel */
+#define FRONT_NO_TLS 2 /* exit status: TLS could not be made ready */
+#define CHANNEL_FD 3   /* where the front has its channel */
 
 /* What the front is born with; strings outlive it. */
 struct front_args {
@@ -21,7 +23,15 @@ struct front_args {
 	uint32_t mechanisms;  /* of SASL that are; bit n, enum
 			       * channel_mechanism */
 	const char *stamp;    /* for APOP; "" = it is not accepted */
-	bool authenticated;   /* -a: begins in TRANSACTION */
+	uint32_t nonsense;    /* pieces of it that an earlier front counted */
+	bool stls;            /* STLS is offered */
+	bool tls;             /* TLS, from the first octet that is read */
+	bool turn;            /* after STLS: waits for the earlier front's end,
+			       * and does not greet */
+	struct tls_context *context; /* for tls; NULL: what chains brings */
+	int chains;                  /* see signer_context(); or -1 */
+	int signer;         /* for tls: to the signer; becomes SIGNER_FD */
+	bool authenticated; /* -a: begins in TRANSACTION */
 	bool trace;
 	bool debug;
 	uint64_t timeout;  /* seconds: autologout */
@@ -39,8 +49,8 @@ struct front_args {
 _Noreturn void front_run(const struct front_args *args);
 
 /*
- * Give up everything: descriptors other than 0, 1 and the channel (which
- * becomes 3; 2 becomes /dev/null), the root folder, ids, limits, system calls
+ * Give up everything: descriptors other than 0, 1, the channel (which becomes
+ * 3; 2 becomes /dev/null) and with TLS the signer's (4), the root folder, ids, limits, system calls
  * but those of the list in pop3d(8).  0, or -1 with errno: the process must
  * end then.  ENOSYS for a platform without a list of system calls is no
  * failure.

@@ -37,11 +37,12 @@ struct options {
 	const char *assignments[ASSIGNMENTS_MAX][2]; /* name, value */
 	size_t assignment_count;
 	char *const *operands; /* up to NULL */
+	bool tls;              /* -S */
 	const char *wrong;     /* what is wrong with them, or NULL */
 };
 
 static const char usage_text[] =
-    "usage: pop3d [-dDFnpsV] [-a mailbox] [-C config-file] [-o name=value]\n"
+    "usage: pop3d [-dDFnpsSV] [-a mailbox] [-C config-file] [-o name=value]\n"
     "             [-t trace-file] [-T timeout]\n"
     "       pop3d --recover [-C config-file] [-o name=value] [mailbox ...]\n";
 
@@ -84,6 +85,9 @@ option_get(struct options *o, int letter)
 	case 'p':
 		option_assign(o, "plaintext", "always");
 		break;
+	case 'S':
+		o->tls = true;
+		break;
 	case 's':
 		option_assign(o, "statistics", "yes");
 		break;
@@ -116,11 +120,14 @@ options_get(struct options *o, int argc, char **argv)
 	memset(o, 0, sizeof(*o));
 	opterr = 0;
 	while ((letter = getopt_long(
-		    argc, argv, "a:C:dDFno:pst:T:V", longer, NULL)) != -1)
+		    argc, argv, "a:C:dDFno:psSt:T:V", longer, NULL)) != -1)
 		option_get(o, letter);
 	o->operands = argv + optind;
 	if (optind < argc && o->role != ROLE_RECOVER)
 		o->wrong = "unexpected argument";
+	if (o->tls && o->role == ROLE_LISTENER)
+		o->wrong = "-S is for one session; with -D and -F there is "
+			   "listen-tls";
 	if (o->mailbox != NULL &&
 	    (o->role == ROLE_LISTENER || o->role == ROLE_RECOVER))
 		o->wrong = "-a is for one session, not for -D, -F or --recover";
@@ -200,7 +207,7 @@ config_refuse(const struct options *o, const char *error)
 	    "-ERR [SYS/PERM] the server is not configured rightly\r\n";
 
 	log_warnx("%s", error);
-	if ((o->role == ROLE_SESSION && client_waits()) &&
+	if (o->role == ROLE_SESSION && !o->tls && client_waits() &&
 	    write_full(STDOUT_FILENO, text, strlen(text)) == -1)
 		log_warn("nobody to tell");
 	exit(o->wrong != NULL ? 2 : 1);
@@ -227,11 +234,13 @@ static const char *session_remote, *session_mailbox;
 
 /* Also the listener's children: descriptors 0 and 1 are the connection. */
 static int
-session_run(const struct config *config)
+session_run(const struct config *config, const struct signer *signer, bool tls)
 {
 	struct connection connection;
 
 	connection_init(&connection, session_remote, config->debug);
+	connection.signer = signer;
+	connection.tls = tls;
 	return back_run(config, &connection, session_mailbox, front_run);
 }
 
@@ -241,11 +250,12 @@ role_run(const struct options *o, const struct config *config)
 	if (o->role == ROLE_CHECK)
 		return back_check(config);
 	if (o->role == ROLE_LISTENER)
-		return listener_run(config, o->background, session_run);
+		return listener_run(
+		    config, o->background, session_run, back_signer);
 	if (o->role == ROLE_RECOVER)
 		return back_recover(config, o->operands);
 	session_mailbox = o->mailbox;
-	return session_run(config);
+	return session_run(config, NULL, o->tls);
 }
 
 int

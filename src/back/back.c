@@ -36,9 +36,18 @@ greeting_print(const struct config *config, char *dst, size_t size)
 	    host[0] != '\0' ? host : "localhost");
 }
 
+/* Can nobody between us and the client read anything? */
+static bool
+connection_secret(const struct back *back)
+{
+	return back->args.tls || back->config->external_security > 0;
+}
+
 static bool
 plaintext_accepted(const struct back *back)
 {
+	if (connection_secret(back))
+		return true;
 	switch (back->config->plaintext) {
 	case PLAINTEXT_ALWAYS:
 		return true;
@@ -50,10 +59,15 @@ plaintext_accepted(const struct back *back)
 	return back->protected;
 }
 
-/* What a client may try besides USER and PASS. */
-static void
+void
 logins_offer(struct back *back)
 {
+	back->protected = connection_secret(back) ||
+	    back->connection->terminal || back->connection->loopback;
+	back->plaintext = plaintext_accepted(back);
+	back->mechanisms = 0;
+	if (back->owner_of != NULL)
+		return;
 	if (back->plaintext)
 		back->mechanisms |=
 		    1U << MECHANISM_PLAIN | 1U << MECHANISM_LOGIN;
@@ -61,36 +75,40 @@ logins_offer(struct back *back)
 		return;
 	back->mechanisms |= 1U << MECHANISM_CRAM_MD5 |
 	    1U << MECHANISM_SCRAM_SHA_1 | 1U << MECHANISM_SCRAM_SHA_256;
-	stamp_make(back->stamp);
+	/* It stands in the greeting, and there is one. */
+	if (back->stamp[0] == '\0')
+		stamp_make(back->stamp);
 }
 
 /* A session that cannot begin: the one time that the back speaks. */
 static int
-refuse(const char *log)
+refuse(const struct back *back, const char *log)
 {
 	static const char text[] =
 	    "-ERR [SYS/TEMP] the server cannot serve you now\r\n";
 
 	log_warn("%s", log);
-	if (write_full(STDOUT_FILENO, text, strlen(text)) == -1)
+	if (!back->connection->tls &&
+	    write_full(STDOUT_FILENO, text, strlen(text)) == -1)
 		log_debug("nobody to tell: %s", strerror(errno));
 	return 1;
 }
 
-/* Fork the front with its end of a new channel. */
-static int
-front_start(struct back *back, struct front_args *args,
-    void (*front)(const struct front_args *))
+int
+front_start(struct back *back)
 {
 	int ends[2];
 
 	if (channel_pair(ends) == -1)
 		return -1;
+	back->args.plaintext = back->plaintext;
+	back->args.mechanisms = back->mechanisms;
+	back->args.stamp = back->stamp;
 	back->front = fork();
 	if (back->front == 0) {
-		args->channel = ends[1];
+		back->args.channel = ends[1];
 		(void)close(ends[0]);
-		front(args);
+		back->front_run(&back->args);
 		_exit(1);
 	}
 	(void)close(ends[1]);
@@ -167,6 +185,7 @@ session_end(struct back *back)
 
 	mailbox_close(back->mailbox);
 	verifier_drop(back);
+	tls_leave(back);
 	(void)close(back->channel);
 	(void)close(STDIN_FILENO);
 	(void)close(STDOUT_FILENO);
@@ -181,63 +200,82 @@ session_end(struct back *back)
 }
 
 static int
-args_fill(
-    struct front_args *args, struct back *back, char *cage, char *greeting)
+args_fill(struct back *back)
 {
 	const struct config *config = back->config;
+	struct front_args *args = &back->args;
 
-	memset(args, 0, sizeof(*args));
-	greeting_print(config, greeting, CHANNEL_TEXT);
-	args->greeting = greeting;
-	args->plaintext = back->plaintext;
-	args->mechanisms = back->mechanisms;
-	args->stamp = back->stamp;
+	greeting_print(config, back->greeting, sizeof(back->greeting));
+	args->greeting = back->greeting;
 	args->authenticated = back->owner_of != NULL;
 	args->trace = back->trace != -1;
 	args->debug = config->debug;
 	args->timeout = config->timeout;
 	args->login_end = back->begin + (int64_t)config->login_timeout * 1000;
 	args->root = geteuid() == 0;
-	args->cage = cage;
+	args->cage = back->cage;
+	args->chains = args->signer = -1;
 	if (!args->root)
 		return 0;
 	front_ids(config, &args->uid, &args->gid);
-	return cage_prepare(config, cage, CHANNEL_PATH);
+	return cage_prepare(config, back->cage, sizeof(back->cage));
+}
+
+static void
+back_init(struct back *back, const struct config *config,
+    const struct connection *connection, const char *owner_of)
+{
+	memset(back, 0, sizeof(*back));
+	back->config = config;
+	back->connection = connection;
+	back->owner_of = owner_of;
+	back->phase = PHASE_LOGIN;
+	back->begin = clock_ms();
+	back->verifier = -1;
+	back->keeper = -1;
+	back->leash[0] = back->leash[1] = -1;
+	back->trace = -1;
+	back->signer = SIGNER_NONE;
+	if (connection->signer != NULL)
+		back->signer = *connection->signer;
+	if (config->trace_file[0] != '\0') {
+		back->trace = trace_open(config->trace_file);
+		if (back->trace == -1)
+			log_warn("%s", config->trace_file);
+	}
+}
+
+/* With TLS from the first octet there is nothing that could be said. */
+static int
+session_start(struct back *back)
+{
+	if (args_fill(back) == -1)
+		return refuse(back, "no folder to close the front in");
+	if (back->connection->tls) {
+		if (tls_prepare(back) == -1)
+			return 1;
+	} else
+		back->args.stls = stls_offered(back);
+	logins_offer(back);
+	if (front_start(back) == -1)
+		return refuse(back, "cannot start a front");
+	if (back->args.tls && tls_prepared(back) == -1)
+		back->broken = true; /* the front ends by itself */
+	return 0;
 }
 
 int
 back_run(const struct config *config, const struct connection *connection,
     const char *owner_of, void (*front)(const struct front_args *))
 {
-	char cage[CHANNEL_PATH], greeting[CHANNEL_TEXT];
 	struct back back;
 	uint32_t seen[CHANNEL_TYPES] = {0};
-	struct front_args args;
 
-	memset(&back, 0, sizeof(back));
-	back.config = config;
-	back.connection = connection;
-	back.owner_of = owner_of;
-	back.phase = PHASE_LOGIN;
-	back.begin = clock_ms();
-	back.protected = connection->terminal || connection->loopback;
-	back.plaintext = plaintext_accepted(&back);
-	back.verifier = -1;
-	if (owner_of == NULL)
-		logins_offer(&back);
-	back.keeper = -1;
-	back.leash[0] = back.leash[1] = -1;
+	back_init(&back, config, connection, owner_of);
+	back.front_run = front;
 	back.seen = seen;
-	back.trace = -1;
-	if (config->trace_file[0] != '\0') {
-		back.trace = trace_open(config->trace_file);
-		if (back.trace == -1)
-			log_warn("%s", config->trace_file);
-	}
-	if (args_fill(&args, &back, cage, greeting) == -1)
-		return refuse("no folder to close the front in");
-	if (front_start(&back, &args, front) == -1)
-		return refuse("cannot start a front");
+	if (session_start(&back) != 0)
+		return 1;
 	log_debug("connection, ip=[%s], port=[%s]", connection->peer,
 	    connection->peer_port);
 	requests_serve(&back);

@@ -213,6 +213,28 @@ check_logins(const struct config *config)
 	return bad;
 }
 
+static void
+tls_say(const char *file, const char *what, const char *trouble)
+{
+	char line[CHANNEL_PATH + CHANNEL_TEXT];
+
+	if (file[0] == '\0')
+		text_cut(line, sizeof(line), "none: %s", trouble);
+	else
+		text_cut(line, sizeof(line), "%s: %s%s%s", file, what,
+		    trouble[0] != '\0' ? "; " : "", trouble);
+	say("TLS", line);
+}
+
+static int
+check_tls(const struct config *config)
+{
+	if (config->tls_certificate[0] != '\0')
+		return signer_check(config, tls_say) == -1;
+	say("TLS", "none: no certificate is configured");
+	return 0;
+}
+
 int
 back_check(const struct config *config)
 {
@@ -227,11 +249,13 @@ back_check(const struct config *config)
 	check_filter();
 	check_state(config);
 	bad |= check_modules();
+	bad |= check_tls(config);
 	if (config->plaintext == PLAINTEXT_ALWAYS)
 		say("passwords", "in clear text from everywhere");
 	else if (config->plaintext == PLAINTEXT_LOCAL)
-		say("passwords", "in clear text from this host alone");
+		say("passwords",
+		    "in clear text from this host alone, and with TLS");
 	else
-		say("passwords", "never in clear text");
+		say("passwords", "never in clear text, but with TLS");
 	return bad;
 }

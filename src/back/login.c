@@ -207,6 +207,7 @@ login_open(struct back *back, const struct ch_account *account)
 		    "the mailbox cannot be opened now");
 		return;
 	}
+	tls_leave(back);
 	become(back, account);
 	memcpy(back->name, account->name, sizeof(back->name));
 	connection_leave();
@@ -221,7 +222,7 @@ login_open(struct back *back, const struct ch_account *account)
 	back->keep = account->keep != 0;
 	back->mailbox = mailbox_open(&options, &error);
 	report_who(back, back->name, who, sizeof(who));
-	log_info("LOGIN, %s", who);
+	log_info("LOGIN, %s%s", who, back->secure);
 	if (error.log[0] != '\0')
 		log_warnx("%s: %s", who, error.log);
 	if (back->mailbox == NULL) {

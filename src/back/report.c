@@ -44,6 +44,8 @@ end_word(enum channel_end why)
 	case END_CHANGED:
 	case END_BACK:
 	case END_VIEW:
+	case END_HANDSHAKE:
+	case END_INJECTED:
 	case END_LIMIT:
 		break;
 	}
@@ -65,10 +67,13 @@ end_reason(enum channel_end why)
 		return "another program changed the mailbox";
 	case END_VIEW:
 		return "kept view damaged";
+	case END_INJECTED:
+		return "commands behind STLS, perhaps another's";
 	case END_LOGOUT:
 	case END_TIMEOUT:
 	case END_DISCONNECTED:
 	case END_BACK:
+	case END_HANDSHAKE:
 	case END_LIMIT:
 		break;
 	}
@@ -104,11 +109,13 @@ report_end(struct back *back, enum channel_end why, const struct ch_end *end)
 		    back->connection->peer, back->connection->peer_port);
 		return;
 	}
-	log_info("%s, %s, top=%llu, retr=%llu, rcvd=%llu, sent=%llu, time=%llu",
+	log_info("%s, %s, top=%llu, retr=%llu, rcvd=%llu, sent=%llu, "
+		 "time=%llu%s",
 	    end_word(why), who, (unsigned long long)end->top_octets,
 	    (unsigned long long)end->retr_octets,
 	    (unsigned long long)end->received, (unsigned long long)end->sent,
-	    (unsigned long long)(clock_ms() - back->begin) / 1000);
+	    (unsigned long long)(clock_ms() - back->begin) / 1000,
+	    back->secure);
 	if (back->config->statistics && back->mailbox != NULL)
 		report_statistics(back);
 }
@@ -136,6 +143,8 @@ report_lost(struct back *back, int status)
 	if (WIFSIGNALED(status))
 		log_warnx("the front died of signal %d (%s)", WTERMSIG(status),
 		    strsignal(WTERMSIG(status)));
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == FRONT_NO_TLS)
+		log_warnx("the front could not make TLS ready");
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		log_warnx("the front could not be closed in");
 	report_end(back, END_DISCONNECTED, &nothing);

@@ -27,6 +27,8 @@ static const struct request requests[] = {
 	{ CH_DIGEST, PHASE_LOGIN, 1, on_digest },
 	{ CH_STEP, PHASE_LOGIN | PHASE_EXCHANGE, 1000, on_step },
 	{ CH_EXTERNAL, PHASE_LOGIN, 1, on_external },
+	{ CH_STLS, PHASE_LOGIN, 3, on_stls },
+	{ CH_SECURE, PHASE_LOGIN, 1, on_secure },
 	{ CH_OPEN, PHASE_MAILBOX, ANY, on_open },
 	{ CH_LOOK, PHASE_MAILBOX, ANY, on_look },
 	{ CH_MARK, PHASE_MAILBOX, VIEW_MESSAGES_MAX / (8 * CHANNEL_SET) + 1,

@@ -29,6 +29,12 @@ struct back {
 	bool broken; /* the front broke the rules */
 	int channel; /* to the front */
 	pid_t front;
+	void (*front_run)(const struct front_args *);
+	struct front_args args;             /* of the front */
+	char cage[CHANNEL_PATH];            /* theirs */
+	char greeting[CHANNEL_TEXT];        /* theirs */
+	struct signer signer;               /* ours, the listener's, or none */
+	char secure[2 * CHANNEL_WORD + 32]; /* for the log: what TLS there is */
 	int leash[2];   /* on the front, from when we are not root; or -1 */
 	int64_t done;   /* clock_ms() when the phase became PHASE_DONE */
 	int trace;      /* the trace file, or -1 */
@@ -66,6 +72,31 @@ void request_run(struct back *back);
 
 /* The front asked what it may not: the session is over. */
 void rules_broken(struct back *back);
+
+/* back.c */
+
+/* Fork a front with what is in back->args; -1 with errno. */
+int front_start(struct back *back) MUST_CHECK;
+
+/* What may be tried in this session now. */
+void logins_offer(struct back *back);
+
+/* tls.c */
+
+/* Will STLS be offered?  Says in the log why not, if it should be. */
+bool stls_offered(const struct back *back);
+
+/* A signer for the next front, in back->args; -1 after a log line. */
+int tls_prepare(struct back *back) MUST_CHECK;
+
+/* After the front's fork: does the signer serve?  Else -1 after a log line. */
+int tls_prepared(struct back *back) MUST_CHECK;
+
+/* No more signatures for this session. */
+void tls_leave(struct back *back);
+
+void on_stls(struct back *back);
+void on_secure(struct back *back);
 
 /* login.c */
 void on_password(struct back *back);

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <strings.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "base.h"
+#include "config_path.h"
 
 /* How a value is read. */
 enum setting_type {
@@ -267,45 +267,26 @@ set_text(char **field, const char *value)
 	return 0;
 }
 
-/*
- * A path in the file is from the file's folder, one on the command line from
- * the current one: made absolute now, for the session may be elsewhere.
- */
 static int
 set_path(const struct config *config, char **field, const char *value)
 {
-	char path[PATH_MAX], cwd[PATH_MAX];
-	const char *folder = config->folder;
+	char path[PATH_MAX];
 
-	if (value[0] == '\0' || value[0] == '/')
+	if (value[0] == '\0')
 		return set_text(field, value);
-	if (folder[0] == '\0')
-		folder = getcwd(cwd, sizeof(cwd));
-	if (folder == NULL ||
-	    text_print(path, sizeof(path), "%s/%s", folder, value) == -1)
+	if (config_path(config->folder, value, path, sizeof(path)) == -1)
 		return -1;
 	return set_text(field, path);
 }
 
-/* Each word of a list, as set_path() has it, with blanks between. */
 static int
 set_paths(const struct config *config, char **field, const char *value)
 {
-	char list[PATH_MAX] = "", word[PATH_MAX], *path = NULL;
-	size_t length, used;
-	const char *begin;
-	int result = 0;
+	char list[PATH_MAX];
 
-	while (result == 0 && (begin = word_next(&value, &length)) != NULL) {
-		used = strlen(list);
-		if (text_copy(word, sizeof(word), begin, length) == -1 ||
-		    set_path(config, &path, word) == -1 ||
-		    text_print(list + used, sizeof(list) - used, "%s%s",
-			used > 0 ? " " : "", path) == -1)
-			result = -1;
-	}
-	free(path);
-	return result == 0 ? set_text(field, list) : -1;
+	if (config_paths(config->folder, value, list, sizeof(list)) == -1)
+		return -1;
+	return set_text(field, list);
 }
 
 static int

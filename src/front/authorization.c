@@ -7,15 +7,21 @@
 
 #include "session.h"
 
-const char plaintext_refused[] =
-    "-ERR clear-text passwords are not accepted on this connection";
+const char *
+plaintext_refused(const struct session *s)
+{
+	return s->args->stls ? "-ERR clear-text passwords are not accepted on "
+			       "this connection: use STLS, or TLS on port 995" :
+			       "-ERR clear-text passwords are not accepted on "
+			       "this connection";
+}
 
 void
 do_user(struct session *s, const struct command *c)
 {
 	s->user[0] = '\0';
 	if (!s->args->plaintext) {
-		output_line(s, plaintext_refused);
+		output_line(s, "%s", plaintext_refused(s));
 		return;
 	}
 	if (text_copy(s->user, sizeof(s->user), c->argument[0],
@@ -48,7 +54,7 @@ do_pass(struct session *s, const struct command *c)
 	size_t length = strlen(c->argument[0]);
 
 	if (!s->args->plaintext) {
-		output_line(s, plaintext_refused);
+		output_line(s, "%s", plaintext_refused(s));
 		return;
 	}
 	if (s->user[0] == '\0') {
@@ -139,6 +145,8 @@ do_capa(struct session *s, const struct command *c)
 	output_text(s,
 	    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
 	    "PIPELINING\r\n");
+	if (s->args->stls && s->state == AUTH)
+		output_text(s, "STLS\r\n");
 	if (s->args->plaintext && !s->args->authenticated)
 		output_text(s, "USER\r\n");
 	if (s->args->mechanisms != 0) {

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "front.h"
+#include "signer.h"
 
 #define NOFILE_MAX 32         /* descriptors: 4, the mailbox's, 16 messages */
 #define DATA_MAX (2ULL << 30) /* octets: VIEW_MESSAGES_MAX of them fit */
@@ -72,15 +73,26 @@ limit_set(int what, rlim_t most)
 static int
 descriptors_close(const struct front_args *args)
 {
-	int null;
+	int null, signer = -1, kept = CHANNEL_FD;
 
+	/* Out of the way: the channel may become what it is now. */
+	if (args->tls) {
+		signer = fcntl(args->signer, F_DUPFD_CLOEXEC, NOFILE_MAX);
+		if (signer == -1)
+			return -1;
+	}
 	if (args->channel != CHANNEL_FD &&
 	    dup2(args->channel, CHANNEL_FD) == -1)
 		return -1;
 	null = open("/dev/null", O_RDWR);
 	if (null == -1 || dup2(null, STDERR_FILENO) == -1)
 		return -1;
-	platform_close_from(CHANNEL_FD + 1);
+	if (args->tls) {
+		kept = SIGNER_FD;
+		if (dup2(signer, SIGNER_FD) == -1)
+			return -1;
+	}
+	platform_close_from(kept + 1);
 	return 0;
 }
 

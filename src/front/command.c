@@ -35,6 +35,7 @@ static const struct verb verbs[] = {
 	{ "PASS", AUTH,         1, 1, SECRET, HEAD, do_pass }, /* RFC 1939, 7 */
 	{ "APOP", AUTH,         2, 2, WORDS,  HEAD, do_apop }, /* RFC 1939, 7 */
 	{ "AUTH", AUTH,         0, 2, WORDS,  HEAD, do_auth }, /* RFC 5034, 4 */
+	{ "STLS", AUTH,         0, 0, WORDS,  HEAD, do_stls }, /* RFC 2595, 4 */
 	{ "STAT", TRANS,        0, 0, WORDS,  HEAD, do_stat }, /* RFC 1939, 5 */
 	{ "LIST", TRANS,        0, 1, WORDS,  VIEW, do_list }, /* RFC 1939, 5 */
 	{ "RETR", TRANS,        1, 1, WORDS,  VIEW, do_retr }, /* RFC 1939, 5 */

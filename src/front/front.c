@@ -17,7 +17,7 @@
 static void
 greet(struct session *s)
 {
-	if (s->args->authenticated)
+	if (s->args->authenticated || s->args->turn)
 		return;
 	if (s->args->stamp[0] != '\0')
 		output_line(s, "+OK %.*s %s", GREETING_TEXT, s->args->greeting,
@@ -91,10 +91,21 @@ end_tell(struct session *s)
  * to see its own.
  */
 static void
-connection_end(void)
+connection_end(struct session *s)
 {
+	if (s->tls != NULL && !s->deaf)
+		secure_end(s);
 	if (shutdown(STDOUT_FILENO, SHUT_WR) == -1)
 		errno = 0; /* a pipe or a terminal */
+}
+
+/* RFC 2595, 4: nothing is read before the front that was asked is gone. */
+static bool
+turn_wait(struct session *s)
+{
+	memset(&s->record.u.stls, 0, sizeof(s->record.u.stls));
+	return ask(s, CH_READY, NULL, NULL) &&
+	    s->record.u.result.code == CODE_OK;
 }
 
 _Noreturn void
@@ -112,16 +123,28 @@ front_run(const struct front_args *args)
 	s->input.buffer = s->input.small;
 	s->input.size = sizeof(s->input.small);
 	busy_drop(s);
-	greet(s);
+	s->nonsense = args->nonsense;
+	if (args->tls && !secure_open(s))
+		_exit(FRONT_NO_TLS);
+	if (!args->tls)
+		greet(s);
 	if (front_close_in(args) == -1)
 		_exit(1);
 	s->channel = CHANNEL_FD;
-	greet_owner(s);
-	do {
+	if (args->turn && !turn_wait(s))
+		_exit(0);
+	if (args->tls && secure_handshake(s))
+		greet(s);
+	if (s->state != OVER)
+		greet_owner(s);
+	while (s->state != OVER) {
 		lines_run(s);
 		output_flush(s);
-	} while (s->state != OVER && input_wait(s));
-	connection_end();
+		if (s->state != OVER && !input_wait(s))
+			break;
+	}
+	output_flush(s);
+	connection_end(s);
 	end_tell(s);
 	(void)close(STDIN_FILENO);
 	(void)close(STDOUT_FILENO);

@@ -182,6 +182,20 @@ input_pull(struct input *in)
 	input_shrink(in);
 }
 
+/* A read(2) of the client that finds something. */
+static ssize_t
+input_read(struct session *s, char *dst, size_t size)
+{
+	ssize_t n;
+
+	if (s->tls != NULL)
+		return secure_read(s, dst, size);
+	do
+		n = read(STDIN_FILENO, dst, size);
+	while (n == -1 && errno == EINTR);
+	return n;
+}
+
 bool
 input_wait(struct session *s)
 {
@@ -189,16 +203,21 @@ input_wait(struct session *s)
 	    {.fd = s->channel, .events = POLLIN}};
 	struct input *in = &s->input;
 	int ready;
-	ssize_t n;
+	ssize_t n = -1;
 
 	input_pull(in);
-	ready = input_poll(s, fds);
-	if (wait_failed(s, ready, fds))
-		return false;
-	do
-		n = read(
-		    STDIN_FILENO, in->buffer + in->end, in->size - in->end);
-	while (n == -1 && errno == EINTR);
+	errno = EAGAIN;
+	if (s->tls != NULL)
+		n = secure_rest(s, in->buffer + in->end, in->size - in->end);
+	if (n == -1 && errno == EAGAIN) {
+		ready = input_poll(s, fds);
+		if (wait_failed(s, ready, fds))
+			return false;
+		n = input_read(s, in->buffer + in->end, in->size - in->end);
+	}
+	/* Of TLS there may be less than a record. */
+	if (n == -1 && s->tls != NULL && errno == EAGAIN)
+		return true;
 	if (n <= 0) {
 		session_end(s, END_DISCONNECTED);
 		return false;

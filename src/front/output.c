@@ -71,17 +71,18 @@ output_some(struct session *s, const char *octets, size_t length)
 	return sendmsg(STDOUT_FILENO, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void
-output_write(struct session *s, size_t length)
+void
+output_raw(struct session *s, const char *octets, size_t length)
 {
 	size_t put = 0;
 	ssize_t n;
 
 	while (put < length && !s->deaf) {
-		n = output_some(s, s->output.buffer + put, length - put);
+		n = output_some(s, octets + put, length - put);
 		if (n >= 0) {
 			put += (size_t)n;
-			s->sent += (uint64_t)n;
+			if (s->tls == NULL)
+				s->sent += (uint64_t)n;
 		} else if (errno == ENOTSOCK && s->output.socket) {
 			s->output.socket = false;
 		} else if (errno == EAGAIN) {
@@ -91,6 +92,20 @@ output_write(struct session *s, size_t length)
 			output_deaf(s);
 		}
 	}
+}
+
+/* The octets of a session are those of POP3, in clear or not. */
+static void
+output_write(struct session *s, size_t length)
+{
+	if (s->tls == NULL) {
+		output_raw(s, s->output.buffer, length);
+		return;
+	}
+	if (!secure_write(s, s->output.buffer, length))
+		output_deaf(s);
+	if (!s->deaf)
+		s->sent += length;
 }
 
 void

@@ -139,7 +139,7 @@ mechanism_get(
 		return true;
 	output_line(s, "%s",
 	    *mechanism == MECHANISM_PLAIN || *mechanism == MECHANISM_LOGIN ?
-		plaintext_refused :
+		plaintext_refused(s) :
 		"-ERR unknown authentication mechanism");
 	return false;
 }

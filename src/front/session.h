@@ -62,6 +62,9 @@ struct session {
 	enum channel_end why; /* once the state is OVER */
 	struct input input;
 	struct output output;
+	const struct tls_module *tls_module;
+	struct tls *tls;         /* or NULL: in clear */
+	bool heard;              /* something came from the client, for TLS */
 	bool deaf;               /* the client takes no more: write nothing */
 	bool lost;               /* octets of a message could not be written */
 	char user[CHANNEL_NAME]; /* from USER; "" before */
@@ -132,8 +135,35 @@ void output_line(struct session *s, const char *format, ...) FORMAT(2, 3);
 /* As much room as asked for in the buffer (at most half of it). */
 char *output_room(struct session *s, size_t size);
 
+/* Octets as they are, counted nowhere; a failure makes the session deaf. */
+void output_raw(struct session *s, const char *octets, size_t length);
+
 /* Write what there is; a failure makes the session deaf, or ends it. */
 void output_flush(struct session *s);
+
+/* secure.c: TLS */
+
+/* Make all ready for it, before the front is closed in; false: there is none.
+ */
+bool secure_open(struct session *s);
+
+/* The handshake; false: it failed, the back knows why, the session is over. */
+bool secure_handshake(struct session *s);
+
+/*
+ * As read(2) of descriptor 0, and in clear: EAGAIN when what came is not
+ * enough yet.  secure_rest() does not read, but gives what came before.
+ */
+ssize_t secure_read(struct session *s, char *dst, size_t size);
+ssize_t secure_rest(struct session *s, char *dst, size_t size);
+
+/* Octets to the client; false when the connection is broken. */
+bool secure_write(struct session *s, const char *octets, size_t length);
+
+/* Say that we end. */
+void secure_end(struct session *s);
+
+void do_stls(struct session *s, const struct command *c);
 
 /* ask.c: the asking side of the channel */
 
@@ -212,7 +242,8 @@ void do_auth(struct session *s, const struct command *c);
 /* The answer to a login that was asked for. */
 void login_answer(struct session *s);
 
-extern const char plaintext_refused[];
+/* What to do instead of a password in clear text. */
+const char *plaintext_refused(const struct session *s);
 void do_user(struct session *s, const struct command *c);
 void do_pass(struct session *s, const struct command *c);
 void do_apop(struct session *s, const struct command *c);

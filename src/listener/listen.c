@@ -112,8 +112,8 @@ address_open(const char *host, uint16_t port, int *sockets, int room)
 }
 
 int
-listen_open(
-    const char *list, int sockets[LISTEN_MAX], char error[CONFIG_ERROR_SIZE])
+listen_open(const char *name, const char *list, int sockets[LISTEN_MAX],
+    char error[CONFIG_ERROR_SIZE])
 {
 	char host[64];
 	uint16_t port;
@@ -136,7 +136,7 @@ listen_open(
 		count += n;
 		list += length;
 	}
-	text_cut(error, CONFIG_ERROR_SIZE, "listen: %.*s: %s",
+	text_cut(error, CONFIG_ERROR_SIZE, "%s: %.*s: %s", name,
 	    (int)(length > 100 ? 100 : length), list,
 	    errno == EINVAL || errno == ERANGE ?
 		"not address:port with a port of 1 to 65535" :

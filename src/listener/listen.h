@@ -12,9 +12,9 @@
 /*
  * Open a socket for every address of list ("*:110", "127.0.0.1:1110",
  * "[::1]:110", separated by blanks or commas; "*" is IPv4 and IPv6).  How
- * many, or -1 with a sentence in error; none is open then.
+ * many, or -1 with a sentence that begins with name in error; none is open then.
  */
-int listen_open(const char *list, int sockets[LISTEN_MAX],
+int listen_open(const char *name, const char *list, int sockets[LISTEN_MAX],
     char error[CONFIG_ERROR_SIZE]) MUST_CHECK;
 
 #endif

@@ -20,14 +20,32 @@
 #include "listen.h"
 #include "listener.h"
 
-/* Set by SIGTERM: nothing else can be told from a signal. */
-static volatile sig_atomic_t listener_over;
+/* Set by SIGTERM, and by SIGHUP: nothing else can be told from a signal. */
+static volatile sig_atomic_t listener_over, listener_again;
+
+/* What sessions are made of. */
+struct listener {
+	const struct config *config;
+	int (*session)(const struct config *, const struct signer *, bool tls);
+	int (*signer_make)(const struct config *, struct signer *);
+	struct signer signer;
+	int sockets[LISTEN_MAX];
+	int count;
+	int clear; /* the first so many are for sessions in clear */
+};
 
 static void
 on_terminate(int signal_number)
 {
 	(void)signal_number;
 	listener_over = 1;
+}
+
+static void
+on_again(int signal_number)
+{
+	(void)signal_number;
+	listener_again = 1;
 }
 
 static void
@@ -46,7 +64,7 @@ signals_set(void)
 	action.sa_handler = on_terminate;
 	(void)sigaction(SIGTERM, &action, NULL);
 	(void)sigaction(SIGINT, &action, NULL);
-	action.sa_handler = SIG_IGN;
+	action.sa_handler = on_again;
 	(void)sigaction(SIGHUP, &action, NULL);
 	action.sa_handler = on_child;
 	(void)sigaction(SIGCHLD, &action, NULL);
@@ -118,22 +136,33 @@ background_done(int ready)
 	(void)close(ready);
 }
 
-/* A child's whole life: the connection on 0 and 1, everything else closed. */
+/*
+ * A child's whole life: the connection on 0 and 1, the way to the signer,
+ * everything else closed.
+ */
 static _Noreturn void
-session_child(int connection, const struct config *config,
-    int (*session)(const struct config *))
+session_child(int connection, struct listener *l, bool tls)
 {
+	int lowest = 3;
+
 	if (dup2(connection, STDIN_FILENO) == -1 ||
 	    dup2(connection, STDOUT_FILENO) == -1)
 		_exit(1);
 	closelog();
-	platform_first_act();
-	_exit(session(config));
+	if (l->signer.control != -1) {
+		if (l->signer.control != 3 &&
+		    dup3(l->signer.control, 3, O_CLOEXEC) == -1)
+			_exit(1);
+		l->signer.control = 3;
+		lowest = 4;
+	}
+	l->signer.chains = -1;
+	platform_first_act_from(lowest);
+	_exit(l->session(l->config, &l->signer, tls));
 }
 
 static void
-connection_accept(
-    int fd, const struct config *config, int (*session)(const struct config *))
+connection_accept(struct listener *l, int fd, bool tls)
 {
 	int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 	pid_t pid;
@@ -145,49 +174,120 @@ connection_accept(
 	}
 	pid = fork();
 	if (pid == 0)
-		session_child(connection, config, session);
+		session_child(connection, l, tls);
 	if (pid == -1)
 		log_warn("fork");
 	(void)close(connection);
 }
 
+/* Certificates, for the first time or again: those that are bad replace none.
+ */
 static void
-connections_serve(const int *sockets, int count, const struct config *config,
-    int (*session)(const struct config *))
+signer_renew(struct listener *l)
+{
+	struct signer fresh;
+
+	if (l->config->tls_certificate[0] == '\0')
+		return;
+	if (l->signer_make(l->config, &fresh) == 0) {
+		signer_leave(&l->signer);
+		l->signer = fresh;
+	} else if (l->signer.control != -1)
+		log_warnx("the certificates that were read before stay");
+}
+
+/* Children that have ended; without its signer there is no TLS. */
+static void
+children_reap(struct listener *l)
+{
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+		if (pid != l->signer.pid)
+			continue;
+		log_warnx("the signer has ended: another one is started");
+		signer_leave(&l->signer);
+		signer_renew(l);
+	}
+}
+
+static void
+again(struct listener *l)
+{
+	listener_again = 0;
+	log_info("SIGHUP: certificates are read again");
+	signer_renew(l);
+}
+
+static void
+connections_serve(struct listener *l)
 {
 	struct pollfd fds[LISTEN_MAX];
 	int i, n;
 
-	for (i = 0; i < count; i++)
-		fds[i] = (struct pollfd){.fd = sockets[i], .events = POLLIN};
+	for (i = 0; i < l->count; i++)
+		fds[i] = (struct pollfd){.fd = l->sockets[i], .events = POLLIN};
 	while (!listener_over) {
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			continue;
+		children_reap(l);
+		if (listener_again)
+			again(l);
 		/* A signal that comes before poll() waits a second at most. */
-		n = poll(fds, (nfds_t)count, 1000);
-		for (i = 0; n > 0 && i < count; i++) {
+		n = poll(fds, (nfds_t)l->count, 1000);
+		for (i = 0; n > 0 && i < l->count; i++) {
 			if ((fds[i].revents & POLLIN) != 0)
-				connection_accept(fds[i].fd, config, session);
+				connection_accept(l, fds[i].fd, i >= l->clear);
 		}
 	}
 }
 
-int
-listener_run(const struct config *config, bool background,
-    int (*session)(const struct config *))
+static void
+sockets_open(struct listener *l)
 {
-	int sockets[LISTEN_MAX], count, i, ready = -1;
 	char error[CONFIG_ERROR_SIZE];
+	int tls[LISTEN_MAX], count = 0, i;
 
-	count = listen_open(config->listen, sockets, error);
-	if (count == -1)
+	l->clear = listen_open("listen", l->config->listen, l->sockets, error);
+	if (l->clear != -1 && l->config->tls_certificate[0] != '\0')
+		count = listen_open(
+		    "listen-tls", l->config->listen_tls, tls, error);
+	if (l->clear == -1 || count == -1)
 		fatalx("%s", error);
-	if (count == 0)
+	l->count = l->clear + count;
+	if (l->count == 0)
 		fatalx("listen: no address to listen on");
-	for (i = 0; i < count; i++) {
-		if (fcntl(sockets[i], F_SETFL, O_NONBLOCK) == -1)
+	if (l->count > LISTEN_MAX)
+		fatalx("listen: too many addresses");
+	for (i = 0; i < count; i++)
+		l->sockets[l->clear + i] = tls[i];
+	for (i = 0; i < l->count; i++) {
+		if (fcntl(l->sockets[i], F_SETFL, O_NONBLOCK) == -1)
 			fatal("fcntl");
 	}
+}
+
+static void
+start_log(const struct listener *l)
+{
+	if (l->count > l->clear)
+		log_info("pop3d %s listens on %s, with TLS on %s",
+		    POP3D_VERSION, l->config->listen, l->config->listen_tls);
+	else
+		log_info(
+		    "pop3d %s listens on %s", POP3D_VERSION, l->config->listen);
+}
+
+int
+listener_run(const struct config *config, bool background,
+    int (*session)(const struct config *, const struct signer *, bool tls),
+    int (*signer)(const struct config *, struct signer *))
+{
+	struct listener l = {.config = config,
+	    .session = session,
+	    .signer_make = signer,
+	    .signer = SIGNER_NONE};
+	int ready = -1;
+
+	sockets_open(&l);
 	/* Once for all sessions, which are born with it. */
 	if (crypto_load() == NULL)
 		log_warnx("pop3d-crypto.so is missing: no mailbox can be "
@@ -196,12 +296,13 @@ listener_run(const struct config *config, bool background,
 		background_enter(&ready);
 	signals_set();
 	platform_adopt();
+	signer_renew(&l);
 	if (background && pid_write(config->pid_file) == -1)
 		fatal("%s", config->pid_file);
-	log_info("pop3d %s listens on %s", POP3D_VERSION, config->listen);
+	start_log(&l);
 	if (background)
 		background_done(ready);
-	connections_serve(sockets, count, config, session);
+	connections_serve(&l);
 	if (background && config->pid_file[0] != '\0')
 		(void)unlink(config->pid_file);
 	log_info("pop3d ends; sessions go on to theirs");

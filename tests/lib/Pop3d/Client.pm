@@ -57,7 +57,9 @@ sub put_octets {
 sub fill {
     my ($self, $seconds) = @_;
     return 0 if $self->{ended};
-    return 0 unless IO::Select->new($self->{socket})->can_read($seconds);
+    # What TLS has read already shows in no select.
+    my $pending = $self->{socket}->can('pending') && $self->{socket}->pending;
+    return 0 unless $pending || IO::Select->new($self->{socket})->can_read($seconds);
     my $count = sysread($self->{socket}, $self->{buffer}, 262144, length $self->{buffer});
     if (!$count) {
         $self->{ended} = defined $count ? 'end' : "$!";

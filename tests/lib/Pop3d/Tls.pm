@@ -1,0 +1,72 @@
+package Pop3d::Tls;
+
+# Certificates that a test makes, and clients of TLS: openssl s_client, and the
+# connections of Pop3d over IO::Socket::SSL.
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use IO::Socket::INET;
+
+use Pop3d;
+
+our @EXPORT_OK = qw(certificate facts s_client secrets tls_client);
+
+my %kinds = (rsa => 'rsa:2048', ec => 'ec -pkeyopt ec_paramgen_curve:P-256');
+
+# NAME.crt and NAME.key in folder; more: other options of openssl req.
+sub certificate {
+    my ($folder, $name, $kind, %option) = @_;
+    my $host = $option{host} // 'mail.example.org';
+    my $more = $option{more} // '-days 3';
+    system("openssl req -x509 -nodes -newkey $kinds{$kind} -keyout $folder/$name.key "
+        . "-out $folder/$name.crt -subj /CN=$host -addext subjectAltName=DNS:$host "
+        . "$more 2>/dev/null && chmod 600 $folder/$name.key") == 0
+        or die "openssl req: $name\n";
+}
+
+# What only who holds the key has: the scalar, or the primes.  Each as it is in
+# a file and as it is in memory, low octets first.
+sub secrets {
+    my ($file) = @_;
+    my $text = `openssl pkey -in $file -noout -text`;
+    my @secrets;
+    for my $part (qw(priv prime1 prime2)) {
+        my ($hex) = $text =~ /^$part:\s*\n((?:\s+[0-9a-f:]+\n)+)/m or next;
+        $hex =~ s/[\s:]//g;
+        my $octets = pack('H*', $hex);
+        $octets =~ s/^\0+//;
+        push @secrets, $octets, scalar reverse $octets;
+    }
+    return @secrets;
+}
+
+# Say lines to a port: everything that came, diagnostics and all.
+sub s_client {
+    my ($site, $port, $lines, @option) = @_;
+    my $in = "$site->{dir}/s_client";
+    Pop3d::file_put($in, $lines);
+    open(my $from, '<', $in) or die "$in: $!\n";
+    open(my $out, '+>', undef) or die "temporary file: $!\n";
+    # -ign_eof: it ends when the server does.
+    my $pid = $site->spawn(['openssl', 's_client', '-ign_eof', '-crlf',
+        '-connect', "127.0.0.1:$port", @option], in => $from, out => $out,
+        err => $out, world => 0);
+    defined $site->reap($pid) or $site->end($pid, 'KILL');
+    seek($out, 0, 0);
+    local $/;
+    return scalar(<$out>) // '';
+}
+
+# A Pop3d::Client whose octets are TLS's.
+sub tls_client {
+    my ($site, $port, %option) = @_;
+    require IO::Socket::SSL;
+    my $greeting = delete $option{greeting} // 1;
+    my $socket = IO::Socket::SSL->new(PeerAddr => '127.0.0.1', PeerPort => $port,
+        SSL_verify_mode => 0, Timeout => $Pop3d::WAIT, %option) or return;
+    return Pop3d::Client->new(socket => $socket, site => $site, greeting => $greeting);
+}
+
+1;
