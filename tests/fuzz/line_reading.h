@@ -340,7 +340,7 @@ read_command(struct reading *r, char *line)
 {
 	static const char verbs[] =
 	    " USER PASS APOP AUTH STAT LIST RETR DELE NOOP "
-	    "RSET TOP UIDL LAST PING CAPA QUIT ";
+	    "RSET TOP UIDL LAST PING CAPA QUIT STLS ";
 	char *rest = line + strcspn(line, " "), *word[2], name[16];
 	int words;
 
