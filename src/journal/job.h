@@ -105,7 +105,8 @@ int store_open(struct job *job) MUST_CHECK;
 
 /*
  * Write what was read once more, and sync it: what this system has in memory
- * may never have come to the disk, if a sync failed.
+ * may never have come to the disk, if a sync failed.  Only the record in force
+ * is left, in both its copies.
  */
 int store_refresh(struct job *job) MUST_CHECK;
 

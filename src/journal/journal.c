@@ -54,11 +54,11 @@
  * I7  NAME is a whole journal or none: it gets its name after its content.
  *     NAME.new means nothing, be it a whole journal.
  * I8  Nothing is done to the file on the word of a journal that might not be
- *     on the disk: recovery first writes it once more, and syncs it and its
- *     folder.  (The process before may have been killed before its sync; or
- *     its sync failed, after which the system shows octets as clean that the
- *     disk never got.  The same goes for the file: what is not yet behind P is
- *     written again, not believed.)
+ *     on the disk (killed before its sync; or that failed, and the system shows
+ *     octets that the disk never got): recovery first writes it again, syncs it
+ *     and its folder.  So with the file: what is not behind P is written again.
+ * I9  Recovery first leaves only the record in force, in both its copies: an
+ *     older one, left by a torn write, could be all that the next one leaves.
  *
  * The design wrote the mark first, over octets still needed, before anything
  * moved, with one more phase and two more syncs.  It is needed only to tell

@@ -237,9 +237,10 @@ read_block(struct job *job, unsigned char block[BLOCK_SIZE], uint64_t offset)
 }
 
 /*
- * The newer of the two; when both are there they follow one another.  A torn
- * one was being written when we stopped, and the other counts; a wrong one
- * was written by nobody of us.
+ * The newer of the two.  A torn one was being written when we stopped, and the
+ * other counts; a wrong one was written by nobody of us.  When both are there
+ * they follow one another, but that a block of which a new copy was torn still
+ * has one of the record before (I9).
  */
 static int
 read_record(struct job *job)
@@ -247,6 +248,7 @@ read_record(struct job *job)
 	unsigned char block[BLOCK_SIZE];
 	struct record records[2];
 	enum block_state states[2];
+	uint64_t apart;
 	unsigned newer;
 
 	for (unsigned i = 0; i < 2; i++) {
@@ -262,7 +264,8 @@ read_record(struct job *job)
 	newer = states[0] == BLOCK_TORN;
 	if (states[0] == BLOCK_GOOD && states[1] == BLOCK_GOOD) {
 		newer = records[1].sequence > records[0].sequence;
-		if (records[newer].sequence - records[!newer].sequence != 1)
+		apart = records[newer].sequence - records[!newer].sequence;
+		if (apart != 1 && apart != 3)
 			goto bad;
 	}
 	job->record = records[newer];
@@ -353,8 +356,9 @@ store_open(struct job *job)
 	return read_content(job);
 }
 
-int
-store_refresh(struct job *job)
+/* What was read, over what was read. */
+static int
+refresh_content(struct job *job)
 {
 	uint64_t end, offset = 0;
 	size_t n;
@@ -376,9 +380,32 @@ store_refresh(struct job *job)
 			return -1;
 		offset += (uint64_t)got;
 	}
-	if (file_sync(job->journal) == -1)
+	return 0;
+}
+
+/*
+ * Only when the record in force is on the disk may the other one go (I9).  If
+ * the emptying is torn, there may be the record three before, known for old; or
+ * one after it: nobody has acted on that, but what it says was so when it was
+ * written.
+ */
+int
+store_refresh(struct job *job)
+{
+	const struct record *record = &job->record;
+	unsigned char block[BLOCK_SIZE];
+
+	record_put(block, record);
+	if (pwrite_full(job->journal, block, sizeof(block),
+		SLOT_AT(record->sequence)) == -1 ||
+	    refresh_content(job) == -1 || file_sync(job->journal) == -1 ||
+	    folder_sync(job->place) == -1)
 		return -1;
-	return folder_sync(job->place);
+	memset(block, 0, sizeof(block));
+	if (pwrite_full(job->journal, block, sizeof(block),
+		SLOT_AT(record->sequence + 1)) == -1)
+		return -1;
+	return file_sync_data(job->journal);
 }
 
 int

@@ -165,6 +165,85 @@ test_hostile(void)
 	free(text.p);
 }
 
+#define LATER 250000 /* some records after LIMIT */
+
+/* Recovery that can write nothing into the file above LATER. */
+static void
+finish_limited(void)
+{
+	const struct rlimit limit = {LATER, LATER};
+	enum journal_state state;
+	int status, fd = file_reopen();
+	pid_t child;
+
+	(void)fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		(void)signal(SIGXFSZ, SIG_IGN);
+		if (setrlimit(RLIMIT_FSIZE, &limit) == -1)
+			_exit(1);
+		_exit(journal_finish(&place, fd, &state) == -1 ? 0 : 2);
+	}
+	(void)close(fd);
+	if (child == -1 || waitpid(child, &status, 0) != child || status != 0)
+		broken("child");
+}
+
+/* The second copy in a slot is that of another record, so much later. */
+static void
+copy_put(
+    struct text *journal, size_t slot, struct record record, uint64_t later)
+{
+	unsigned char block[BLOCK_SIZE];
+
+	record.sequence += later;
+	record.window_size = 0;
+	record_put(block, &record);
+	memcpy(
+	    journal->p + SLOT_AT(slot) + BLOCK_SIZE / 2, block, BLOCK_SIZE / 2);
+}
+
+/* Power went while a record was written: its block has old and new. */
+static void
+test_mixed(void)
+{
+	struct text text, now, journal, after;
+	struct header header;
+	struct record records[2];
+	struct toll toll = {0};
+	bool same = true;
+	size_t newer, half = BLOCK_SIZE / 2;
+
+	text = interrupted(SIZE, holes, 3, LATER);
+	now = text_load("f");
+	journal = text_load("j");
+	newer = records_get(&journal, &header, records);
+	/* The block of the record in force has one before it in its 2nd copy */
+	copy_put(&journal, newer, records[newer], (uint64_t)-2);
+	/* and that of the other a later one that never was in force. */
+	copy_put(&journal, !newer, records[!newer], 2);
+	text_store("j", &journal);
+	finish_limited();
+	after = text_load("j");
+	for (size_t i = 0; i < 2; i++)
+		same = same &&
+		    memcmp(after.p + SLOT_AT(i), after.p + SLOT_AT(i) + half,
+			half) == 0;
+	ok(same, "copies of other records do not outlive a recovery");
+	toll_take(&toll, &text, &now, &journal);
+	/* While the other is emptied: the record three before is left. */
+	copy_put(&journal, !newer, records[!newer], (uint64_t)-2);
+	toll_take(&toll, &text, &now, &journal);
+	memset(journal.p + SLOT_AT(!newer), 0, half);
+	toll_take(&toll, &text, &now, &journal);
+	ok(toll.finished == 3, "with them it is finished: %zu of 3",
+	    toll.finished);
+	free(after.p);
+	free(journal.p);
+	free(now.p);
+	free(text.p);
+}
+
 static void
 test_foreign(void)
 {
@@ -244,6 +323,7 @@ main(void)
 	place.space = 65536;
 	test_corrupt();
 	test_hostile();
+	test_mixed();
 	test_foreign();
 	test_no_journal();
 	files_close();
