@@ -275,8 +275,13 @@ my @plants = (
         "if (fcntl(lock->file, F_SETLK, &record) == 0)\n\t\treturn LOCK_GOT;",
         "if (lock->file != -2)\n\t\treturn LOCK_GOT;", 'mbox, some' ],
     [ 'times are not looked at before an update', 'mailbox/mbox_update.c',
-        "if (mbox->view.settled &&\n\t    stamp_same(&stamp, &mbox->view.view.head->stamp))",
+        'if (mbox->view.settled && !mbox->view.sampled && '
+            . 'stamp_same(&stamp, &mbox->view.view.head->stamp))',
         'if (mbox->file != -1)', 'mbox, twins come meanwhile' ],
+    [ 'the kept view of an mbox is believed whatever its times are',
+        'mailbox/mbox_kept.c', 'if (kept->settled != 1 || '
+            . 'memcmp(&kept->view.head.stamp, stamp, sizeof(*stamp)) != 0 ||',
+        'if (stamp->size == 7 ||', 'mbox, the last' ],
     [ 'a fetched message moves in two steps', 'mailbox/maildir_update.c',
         "if (renameat2(from, old, to, name, RENAME_NOREPLACE) == 0)",
         "if (linkat(from, old, to, name, 0) == 0 &&\n"
@@ -309,8 +314,8 @@ my @plants = (
         "if (s->deaf) { output_line(s, \"-ERR [SYS/TEMP] nothing",
         'Maildir, some' ],
     [ 'a view without an unreadable message is believed',
-        'mailbox/maildir_kept.c', 'if (md->partial)', 'if (md->root == -2)',
-        'Maildir, hangs up', ],
+        'mailbox/maildir_kept.c', 'if (!md->partial &&', 'if (md->root != -2 &&',
+        'Maildir, hangs up' ],
 );
 
 # A copy of the source with that in it, built in the copy.
