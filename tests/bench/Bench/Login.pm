@@ -75,10 +75,12 @@ sub grown
 	my $again = sub {
 		$deliver->();
 		spew($name, $view);
+		# Or what was put back is written to the disk meanwhile.
+		system('sync');
 	};
 	for (1 .. rounds(21)) {
-		push @base, ms($none, $empty);
 		$again->();
+		push @base, ms($none, $empty);
 		push @ours, ms($path, $more);
 	}
 	figure("login: $kind of $made->{messages} messages, $some appended",
