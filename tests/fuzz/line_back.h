@@ -74,6 +74,7 @@ static struct {
 	unsigned how, seed, turn, logins;
 	struct text out;
 	struct record answer;
+	int view; /* the front's, while it is open; else -1 */
 	bool asked;
 	bool exchange;    /* of SASL */
 	unsigned needs;   /* responses until it ends */
@@ -124,6 +125,14 @@ static void *
 fuzz_view_load(const struct view_parts *parts, struct view *view)
 {
 	return fuzz_keep(view_parts_load(parts, view));
+}
+
+static void
+fuzz_view_close(struct view_parts *parts)
+{
+	MUST(parts->fd == run.view && parts->base == -1);
+	view_parts_close(parts);
+	run.view = -1;
 }
 
 static void *
@@ -387,8 +396,12 @@ fuzz_channel_read(
 	if (descriptors != NULL) {
 		/* A step's answer begins with that to any login. */
 		*count = run.answer.u.login.descriptors;
+		if (*count == 0)
+			return 1;
 		/* It is the front's, and closed where it has been read. */
-		descriptors[0] = dup(box.view[(run.how & CHANGED) != 0]);
+		run.view = dup(box.view[(run.how & CHANGED) != 0]);
+		MUST(run.view != -1);
+		descriptors[0] = run.view;
 		descriptors[1] = box.file;
 	}
 	return 1;

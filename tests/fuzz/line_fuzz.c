@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define calloc fuzz_calloc
 #define malloc fuzz_malloc
+#define view_parts_close fuzz_view_close
 #define view_parts_load fuzz_view_load
 #define mmap fuzz_mmap
 #define munmap fuzz_munmap
@@ -61,6 +62,7 @@ session_play(
 	run.logins = 0;
 	run.asked = run.ended = run.exchange = false;
 	run.cancels = 0;
+	run.view = -1;
 	run.deleted = 0;
 	run.out.length = 0;
 	memset(&args, 0, sizeof(args));
@@ -75,6 +77,8 @@ session_play(
 	args.login_end = clock_ms() + 1000000;
 	if (setjmp(run.over) == 0)
 		front_run(&args);
+	if (run.view != -1)
+		close(run.view);
 	while (run.block_count > 0)
 		free(run.blocks[--run.block_count]);
 }
