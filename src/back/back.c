@@ -137,7 +137,7 @@ wait_time(const struct back *back)
  * poll(2) for the next request.  What a request needed is given back once no
  * other comes, as the front does.
  */
-static int
+WAITS_HERE static int
 request_wait(const struct back *back)
 {
 	struct pollfd p = {.fd = back->channel, .events = POLLIN};

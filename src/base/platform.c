@@ -32,6 +32,7 @@
 #define MODULE_DIR "/usr/local/lib/pop3d"
 #endif
 
+#define STACK_DEEP ((uintptr_t)256 << 10) /* octets; no call needs more */
 #define LARGE_PAGE ((size_t)2 << 20) /* octets; of amd64, and most others */
 
 void
@@ -292,7 +293,7 @@ platform_fstat(int fd, struct stat *st)
 
 #ifdef __linux__
 /* Segments that nobody may write hold nothing that is not in their file. */
-static int
+WAITS_HERE static int
 segment_trim(struct dl_phdr_info *info, size_t size, void *page)
 {
 	uintptr_t begin, end, mask = *(const uintptr_t *)page - 1;
@@ -312,11 +313,24 @@ segment_trim(struct dl_phdr_info *info, size_t size, void *page)
 	return 0;
 }
 
-void
+/* What calls that have returned left behind, below our own frame. */
+WAITS_HERE static void
+stack_trim(uintptr_t page)
+{
+	uintptr_t end = (uintptr_t)__builtin_frame_address(0) & ~(page - 1);
+
+	/* A page for what is called from here.  Not all of it is mapped: then
+	 * the rest is given back all the same. */
+	end -= page;
+	(void)syscall(SYS_madvise, end - STACK_DEEP, STACK_DEEP, MADV_DONTNEED);
+}
+
+WAITS_HERE void
 platform_trim(void)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 
+	stack_trim(page);
 	(void)dl_iterate_phdr(segment_trim, &page);
 }
 #else

@@ -150,7 +150,7 @@ wait_failed(struct session *s, int n, const struct pollfd *fds)
 }
 
 /* poll(2); a session that says nothing for a while gives memory back. */
-static int
+WAITS_HERE static int
 input_poll(struct session *s, struct pollfd fds[2])
 {
 	int left = wait_time(s), n;

@@ -158,7 +158,7 @@ keeper_answer(int channel, struct dotlock *dot, struct record *record)
 	return false;
 }
 
-void
+WAITS_HERE void
 lock_keeper_run(
     int channel, int directory, const char *file, uid_t uid, gid_t mail_gid)
 {
