@@ -353,6 +353,9 @@ int platform_fstat(int fd, struct stat *st) MUST_CHECK;
  */
 void platform_trim(void);
 
+/* The same, and what was freed, too: brk(2) and madvise(2) besides. */
+void platform_trim_heap(void);
+
 /*
  * Load one of our modules (a file beside the program, or in ../lib/pop3d of
  * it) and find symbol in it; NULL with errno ENOENT.  Never unloaded.

@@ -148,7 +148,7 @@ request_wait(const struct back *back)
 		n = poll(&p, 1, BUSY_MS);
 		if (n != 0)
 			return n;
-		platform_trim();
+		platform_trim_heap();
 	}
 	return left == 0 ? 0 : poll(&p, 1, left);
 }

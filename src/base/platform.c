@@ -21,6 +21,9 @@
 #include <grp.h>
 #include <limits.h>
 #include <link.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -333,9 +336,23 @@ platform_trim(void)
 	stack_trim(page);
 	(void)dl_iterate_phdr(segment_trim, &page);
 }
+
+WAITS_HERE void
+platform_trim_heap(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+	platform_trim();
+}
 #else
 void
 platform_trim(void)
+{
+}
+
+void
+platform_trim_heap(void)
 {
 }
 #endif

@@ -160,7 +160,7 @@ input_poll(struct session *s, struct pollfd fds[2])
 		if (n > 0)
 			return n;
 		busy_drop(s);
-		platform_trim();
+		platform_trim_heap();
 		left -= BUSY_MS;
 	}
 	do
