@@ -273,8 +273,7 @@ line_read(const struct config *config, char *line,
 		return -1;
 	is = user_is(config, line, account);
 	if (is == -1)
-		text_cut(r->why, sizeof(r->why), "the group %.100s: %s",
-		    line + 1, strerror(errno));
+		user_group_trouble(line, r->why);
 	return is;
 }
 

@@ -57,11 +57,13 @@ group_has(const char *name, const struct ch_account *account)
 
 	errno = 0;
 	group = getgrnam(name);
-	if (group == NULL)
-		return errno == 0 || errno == ENOENT || errno == ESRCH ||
-			errno == EBADF || errno == EPERM ?
-		    0 :
-		    -1;
+	if (group == NULL) {
+		if (errno != 0 && errno != ENOENT && errno != ESRCH &&
+		    errno != EBADF && errno != EPERM)
+			return -1;
+		errno = ENOENT;
+		return account->name[0] == '\0' ? -1 : 0;
+	}
 	if (account->gid == group->gr_gid)
 		return 1;
 	for (i = 0; i < account->group_count; i++) {
@@ -85,6 +87,13 @@ user_is(const struct config *config, const char *who,
 	return user_same(config, who, user);
 }
 
+void
+user_group_trouble(const char *who, char why[CHANNEL_TEXT])
+{
+	text_cut(why, CHANNEL_TEXT, "the group %.100s: %s", who + 1,
+	    errno == ENOENT ? "there is none" : strerror(errno));
+}
+
 /* One word of a list; found stays what it was when it is another's. */
 static int
 list_word(const struct config *config, const char *word,
@@ -93,8 +102,7 @@ list_word(const struct config *config, const char *word,
 	int is = user_is(config, word, account);
 
 	if (is == -1) {
-		text_cut(why, CHANNEL_TEXT, "the group %.100s: %s", word + 1,
-		    strerror(errno));
+		user_group_trouble(word, why);
 		return -1;
 	}
 	if (is == 1)

@@ -24,10 +24,15 @@ user_same(const struct config *config, const char *written, const char *user);
 
 /*
  * Is it this account that who means: a name, "@" and a group of the system,
- * or "*"?  1, 0; -1 with errno: the group cannot be looked up.
+ * or "*"?  1, 0; -1 with errno: the group cannot be looked up.  A group that
+ * there is not has nobody in it; only for an account without a name, which is
+ * -n's, that is -1 with ENOENT: it may be a slip of the pen.
  */
 int user_is(const struct config *config, const char *who,
     const struct ch_account *account) MUST_CHECK;
+
+/* The sentence for the log when user_is(who) was -1; errno is its. */
+void user_group_trouble(const char *who, char why[CHANNEL_TEXT]);
 
 /*
  * Is the account in the list, of words or "file:" and a path?  1, 0; -1 with

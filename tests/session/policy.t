@@ -111,6 +111,11 @@ subtest 'a damaged access file' => sub {
     ($status, $said) = $site->run($Pop3d::POP3D, '-n', '-C', "$dir/pop3d.conf");
     is($status, 0, 'a good one') or diag($said);
     like($said, qr{^policy +\Q$dir\E/access$}m, 'is named');
+    access_file("demo pop3\n\@no-such-group keep\n");
+    ($status, $said) = $site->run($Pop3d::POP3D, '-n', '-C', "$dir/pop3d.conf");
+    like($said, qr{^policy +\Q$dir\E/access:2: the group no-such-group: there is none$}m, 'a group that there is not');
+    isnt($status, 0, 'is a mistake for -n');
+    like(try('USER', 'demo', 'secret'), qr/^\+OK logged in/, 'and nobody for a session');
 };
 
 subtest 'keep and read-only: an mbox' => sub {
