@@ -83,10 +83,11 @@ TLS_OBJ = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/modules/tls*.c))
 .SECONDARY: $(MODULES:$(BUILD)/pop3d-%.so=$(BUILD)/obj/modules/%.o)
 $(BUILD)/obj/modules/%.o: HARD += -fPIC
 $(BUILD)/pop3d-tls.so: $(filter-out %/tls.o,$(TLS_OBJ))
+# Objects alone: what an older tree left in its .d files names sources, too.
 $(BUILD)/pop3d-%.so: $(BUILD)/obj/modules/%.o
 	$(SAY) "  MODULE  $@"
 	$(Q)$(CC) $(CFLAGS) -shared $(LDFLAGS) -Wl,-z,relro,-z,now,-z,noexecstack \
-	    -o $@ $^ $($*_LIBS)
+	    -o $@ $(filter %.o,$^) $($*_LIBS)
 
 # Unit tests: all rooms, with the sanitizers.
 SAN ?= -fsanitize=address,undefined -fno-sanitize-recover=all
