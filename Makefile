@@ -180,9 +180,11 @@ lint: need-lint
 	    PAM=1 all
 	$(Q)sh tests/lint
 
+# gcc 12 loses what is kept behind a pointer that was reckoned: leaks are said,
+# and are no error (LeakSanitizer looks for them in the unit tests).
 analyze: need-lint
 	$(Q)$(MAKE) BUILD=build/analyze CC=gcc \
-	    CFLAGS='-O2 -fanalyzer -Werror' all
+	    CFLAGS='-O2 -fanalyzer -Werror -Wno-error=analyzer-malloc-leak' all
 
 fuzz: need-lint
 	$(Q)tests/fuzz/run
