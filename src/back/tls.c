@@ -186,6 +186,23 @@ earlier_end(struct back *back, const struct earlier *earlier)
 	front_end(earlier->channel, earlier->front);
 }
 
+/* One that has TLS ready; false after a log line. */
+static bool
+fresh_start(struct back *back)
+{
+	if (front_start(back) == -1) {
+		log_warn("cannot start a front");
+		return false;
+	}
+	if (tls_prepared(back) == 0) {
+		if (ready_hear(back))
+			return true;
+		log_warnx("the front could not make TLS ready");
+	}
+	front_end(back->channel, back->front);
+	return false;
+}
+
 /* A new front in the place of the old; false: all is as before. */
 static bool
 front_renew(struct back *back, struct earlier *earlier)
@@ -193,11 +210,8 @@ front_renew(struct back *back, struct earlier *earlier)
 	if (tls_prepare(back) == 0) {
 		back->args.turn = true;
 		logins_offer(back);
-		if (front_start(back) == 0) {
-			if (tls_prepared(back) == 0 && ready_hear(back))
-				return true;
-			front_end(back->channel, back->front);
-		}
+		if (fresh_start(back))
+			return true;
 	}
 	/* The listener's stays for another try. */
 	if (back->connection->signer == NULL)

@@ -10,10 +10,10 @@
 const char *
 plaintext_refused(const struct session *s)
 {
-	return s->args->stls ? "-ERR clear-text passwords are not accepted on "
-			       "this connection: use STLS, or TLS on port 995" :
-			       "-ERR clear-text passwords are not accepted on "
-			       "this connection";
+	return s->stls ? "-ERR clear-text passwords are not accepted on "
+			 "this connection: use STLS, or TLS on port 995" :
+			 "-ERR clear-text passwords are not accepted on "
+			 "this connection";
 }
 
 void
@@ -145,7 +145,7 @@ do_capa(struct session *s, const struct command *c)
 	output_text(s,
 	    "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
 	    "PIPELINING\r\n");
-	if (s->args->stls && s->state == AUTH)
+	if (s->stls && s->state == AUTH)
 		output_text(s, "STLS\r\n");
 	if (s->args->plaintext && !s->args->authenticated)
 		output_text(s, "USER\r\n");

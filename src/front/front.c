@@ -124,6 +124,7 @@ front_run(const struct front_args *args)
 	s->input.size = sizeof(s->input.small);
 	busy_drop(s);
 	s->nonsense = args->nonsense;
+	s->stls = args->stls;
 	if (args->tls && !secure_open(s))
 		_exit(FRONT_NO_TLS);
 	if (!args->tls)

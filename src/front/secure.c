@@ -195,7 +195,7 @@ do_stls(struct session *s, const struct command *c)
 	struct ch_stls *stls = &s->record.u.stls;
 
 	(void)c;
-	if (!s->args->stls) {
+	if (!s->stls) {
 		output_line(s,
 		    s->args->tls ? "-ERR TLS is on already" :
 				   "-ERR there is no TLS here");
@@ -211,6 +211,7 @@ do_stls(struct session *s, const struct command *c)
 	if (!ask(s, CH_STLS, NULL, NULL))
 		return;
 	if (s->record.u.result.code != CODE_OK) {
+		s->stls = false; /* the reason will not pass so soon */
 		output_line(s, "-ERR %s%s", code_text(s->record.u.result.code),
 		    s->record.u.result.text);
 		return;

@@ -64,6 +64,7 @@ struct session {
 	struct output output;
 	const struct tls_module *tls_module;
 	struct tls *tls;         /* or NULL: in clear */
+	bool stls;               /* STLS is offered */
 	bool heard;              /* something came from the client, for TLS */
 	bool deaf;               /* the client takes no more: write nothing */
 	bool lost;               /* octets of a message could not be written */
