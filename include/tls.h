@@ -88,7 +88,7 @@ struct tls_module {
 	/*
 	 * The front's side.  A context with all certificates of chains, which
 	 * are key_chain()s one behind the other.  NULL when there is none in
-	 * it, or the library fails.
+	 * it, or the library fails.  sign NULL: only to see whether it works.
 	 */
 	struct tls_context *(*context_new)(
 	    const uint8_t *chains, size_t length, tls_sign *sign);

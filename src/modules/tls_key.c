@@ -17,6 +17,10 @@
 
 #include "tls_parts.h"
 
+#define RSA_LEAST 2048 /* bits; RFC 9325, 4.5 */
+#define RSA_MOST 8192  /* bits: TLS_SIGNATURE */
+#define CURVE_SIZE 64  /* octets with the NUL: its name */
+
 struct tls_key {
 	X509 *certificate;
 	STACK_OF(X509) * chain;
@@ -84,6 +88,7 @@ chain_read(struct tls_key *key, const char *text, size_t length)
 {
 	BIO *in = BIO_new_mem_buf(text, (int)length);
 	X509 *next;
+	bool whole;
 
 	key->chain = sk_X509_new_null();
 	if (in == NULL || key->chain == NULL) {
@@ -99,8 +104,39 @@ chain_read(struct tls_key *key, const char *text, size_t length)
 		}
 	}
 	BIO_free(in);
-	ERR_clear_error(); /* the last failed at the end of the text */
-	return key->certificate != NULL;
+	/* The last failed at the end of the text, or in what is damaged. */
+	whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+	ERR_clear_error();
+	return key->certificate != NULL && whole;
+}
+
+/* Can a client of today have a signature of it? */
+static bool
+key_usable(const EVP_PKEY *key, char error[TLS_TEXT])
+{
+	static const char *const curves[] = {
+	    "prime256v1", "secp384r1", "secp521r1"};
+	int bits = EVP_PKEY_get_bits(key);
+	char curve[CURVE_SIZE] = "of no name";
+	size_t i;
+
+	if (EVP_PKEY_is_a(key, "RSA")) {
+		say(error, "RSA of %d bits: it must be %d to %d", bits,
+		    RSA_LEAST, RSA_MOST);
+		return bits >= RSA_LEAST && bits <= RSA_MOST;
+	}
+	if (!EVP_PKEY_is_a(key, "EC")) {
+		say(error, "the key is neither RSA nor ECDSA");
+		return false;
+	}
+	(void)EVP_PKEY_get_group_name(key, curve, sizeof(curve), NULL);
+	for (i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
+		if (strcmp(curve, curves[i]) == 0)
+			return true;
+	}
+	say(error, "ECDSA on the curve %s: it must be P-256, P-384 or P-521",
+	    curve);
+	return false;
 }
 
 static bool
@@ -122,11 +158,7 @@ key_read(
 			    "no private key in PEM");
 		return false;
 	}
-	if (!EVP_PKEY_is_a(key->key, "RSA") && !EVP_PKEY_is_a(key->key, "EC")) {
-		say(error, "the key is neither RSA nor ECDSA");
-		return false;
-	}
-	return true;
+	return key_usable(key->key, error);
 }
 
 struct tls_key *
@@ -142,7 +174,9 @@ tls_key_load(const char *chain, size_t chain_length, const char *text,
 	if (key == NULL)
 		return NULL;
 	if (!chain_read(key, chain, chain_length)) {
-		say(error, "no certificate in PEM");
+		say(error, "%s",
+		    key->certificate == NULL ? "no certificate in PEM" :
+					       "a certificate is damaged");
 	} else if (key_read(key, text, text_length, error)) {
 		if (X509_check_private_key(key->certificate, key->key) == 1)
 			return key;

@@ -137,8 +137,8 @@ key_load(struct keys *keys, struct pem *chain, struct pem *key,
 			    sizeof(chain->path));
 			result = 0;
 		} else
-			text_cut(
-			    text, CHANNEL_TEXT, "%s: %s", key->path, error);
+			text_cut(text, CHANNEL_TEXT, "%s%s%s: %s", chain->path,
+			    same ? "" : ", ", same ? "" : key->path, error);
 	}
 	pem_free(chain);
 	pem_free(key);
@@ -209,12 +209,32 @@ signer_there(const struct config *config, char text[CHANNEL_TEXT])
 	return i > 0 ? 0 : -1;
 }
 
+/* Would OpenSSL take it in a front?  It weighs signatures of issuers, too. */
+static bool
+certificate_taken(const struct tls_module *tls, const struct tls_key *key)
+{
+	uint8_t *chain = malloc(TLS_CHAINS);
+	struct tls_context *context = NULL;
+	size_t length = 0;
+
+	if (chain != NULL)
+		length = tls->key_chain(key, 0, chain, TLS_CHAINS);
+	if (length > 0)
+		context = tls->context_new(chain, length, NULL);
+	free(chain);
+	if (context == NULL)
+		return false;
+	tls->context_free(context);
+	return true;
+}
+
 int
 signer_check(const struct config *config,
     void (*say)(const char *file, const char *what, const char *trouble))
 {
 	char text[CHANNEL_TEXT], what[TLS_TEXT], trouble[TLS_TEXT];
 	struct keys keys;
+	int result = 0;
 	size_t i;
 
 	if (keys_load(config, &keys, text) == -1) {
@@ -223,10 +243,15 @@ signer_check(const struct config *config,
 	}
 	for (i = 0; i < keys.count; i++) {
 		keys.tls->key_look(keys.key[i], what, trouble);
+		if (!certificate_taken(keys.tls, keys.key[i])) {
+			text_cut(trouble, sizeof(trouble),
+			    "OpenSSL cannot use the certificates");
+			result = -1;
+		}
 		say(keys.file[i], what, trouble);
 	}
 	keys_free(&keys);
-	return 0;
+	return result;
 }
 
 void
