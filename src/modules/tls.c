@@ -204,8 +204,12 @@ reason_text(int reason)
 static void
 tls_failure(const struct tls *tls, char text[TLS_TEXT])
 {
-	int reason = ERR_GET_REASON(tls->error), length;
-	const char *known = reason_text(reason);
+	const char *known = reason_text(ERR_GET_REASON(tls->error));
+	int length;
+
+	/* Its word that it ends, and nothing that went wrong. */
+	if (tls->error == 0)
+		known = "the client went away";
 
 	if (tls->alert > 0)
 		length = snprintf(text, TLS_TEXT,
@@ -214,7 +218,8 @@ tls_failure(const struct tls *tls, char text[TLS_TEXT])
 	else if (known != NULL)
 		length = snprintf(text, TLS_TEXT, "%s", known);
 	else
-		length = snprintf(text, TLS_TEXT, "OpenSSL error %d", reason);
+		length =
+		    snprintf(text, TLS_TEXT, "OpenSSL error %08lX", tls->error);
 	if (length < 0)
 		text[0] = '\0';
 }
