@@ -287,6 +287,7 @@ listener_run(const struct config *config, bool background,
 	    .signer = SIGNER_NONE};
 	int ready = -1;
 
+	signals_set(); /* before anybody can know that we listen */
 	sockets_open(&l);
 	/* Once for all sessions, which are born with it. */
 	if (crypto_load() == NULL)
@@ -294,7 +295,6 @@ listener_run(const struct config *config, bool background,
 			  "opened");
 	if (background)
 		background_enter(&ready);
-	signals_set();
 	platform_adopt();
 	signer_renew(&l);
 	if (background && pid_write(config->pid_file) == -1)

@@ -243,6 +243,24 @@ SKIP: {
     };
 }
 
+# Whoever sees the port may send one: we look without a pause.
+subtest 'SIGHUP to one that just began to listen' => sub {
+    my $other = Pop3d->new;
+    my $bad = 0;
+    for (1 .. 20) {
+        my $port = Pop3d::free_port();
+        my $pid = $other->spawn([$Pop3d::POP3D, '-F', '-C', "$other->{dir}/pop3d.conf",
+            '-o', "listen=127.0.0.1:$port", '-o', 'listen-tls=']);
+        my $end = time + 20;
+        1 while !IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) && time < $end;
+        kill('HUP', $pid);
+        $bad++ if !$other->log_wait(qr/SIGHUP: certificates are read again/, 5);
+        $other->log_clear;
+        $other->end($pid);
+    }
+    is($bad, 0, 'ends none');
+};
+
 subtest 'SIGHUP' => sub {
     $site->log_clear;
     my $of = sub {
