@@ -140,6 +140,9 @@ front_run(const struct front_args *args)
 		greet_owner(s);
 	while (s->state != OVER) {
 		lines_run(s);
+		/* Every command a record of its own, but sent together. */
+		if (s->state != OVER && input_rest(s))
+			continue;
 		output_flush(s);
 		if (s->state != OVER && !input_wait(s))
 			break;

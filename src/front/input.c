@@ -118,8 +118,7 @@ input_line(struct session *s, char **line, size_t *length)
 	return line_clean(begin, *length) ? LINE_OK : LINE_BAD;
 }
 
-/* How long to wait for the client, in milliseconds. */
-static int
+int
 wait_time(const struct session *s)
 {
 	int64_t left = (int64_t)s->args->timeout * 1000, login;
@@ -132,14 +131,20 @@ wait_time(const struct session *s)
 	return left < 0 ? 0 : (int)left;
 }
 
+void
+wait_over(struct session *s)
+{
+	session_end(s,
+	    s->state == AUTH && s->args->login_end <= clock_ms() ?
+		END_LOGIN_TIMEOUT :
+		END_TIMEOUT);
+}
+
 static bool
 wait_failed(struct session *s, int n, const struct pollfd *fds)
 {
 	if (n == 0) {
-		session_end(s,
-		    s->state == AUTH && s->args->login_end <= clock_ms() ?
-			END_LOGIN_TIMEOUT :
-			END_TIMEOUT);
+		wait_over(s);
 		return true;
 	}
 	if (fds[1].revents != 0) {
@@ -196,33 +201,44 @@ input_read(struct session *s, char *dst, size_t size)
 	return n;
 }
 
+/* What came; false where the session is over, or TLS has no whole record. */
+static bool
+input_take(struct session *s, ssize_t n)
+{
+	if (n == -1 && s->tls != NULL && errno == EAGAIN)
+		return false;
+	if (n <= 0) {
+		session_end(s, END_DISCONNECTED);
+		return false;
+	}
+	s->input.end += (size_t)n;
+	s->received += (uint64_t)n;
+	return true;
+}
+
+bool
+input_rest(struct session *s)
+{
+	struct input *in = &s->input;
+
+	if (s->tls == NULL)
+		return false;
+	input_pull(in);
+	return input_take(
+	    s, secure_rest(s, in->buffer + in->end, in->size - in->end));
+}
+
 bool
 input_wait(struct session *s)
 {
 	struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
 	    {.fd = s->channel, .events = POLLIN}};
 	struct input *in = &s->input;
-	int ready;
-	ssize_t n = -1;
 
 	input_pull(in);
-	errno = EAGAIN;
-	if (s->tls != NULL)
-		n = secure_rest(s, in->buffer + in->end, in->size - in->end);
-	if (n == -1 && errno == EAGAIN) {
-		ready = input_poll(s, fds);
-		if (wait_failed(s, ready, fds))
-			return false;
-		n = input_read(s, in->buffer + in->end, in->size - in->end);
-	}
-	/* Of TLS there may be less than a record. */
-	if (n == -1 && s->tls != NULL && errno == EAGAIN)
-		return true;
-	if (n <= 0) {
-		session_end(s, END_DISCONNECTED);
+	if (wait_failed(s, input_poll(s, fds), fds))
 		return false;
-	}
-	in->end += (size_t)n;
-	s->received += (uint64_t)n;
-	return true;
+	(void)input_take(
+	    s, input_read(s, in->buffer + in->end, in->size - in->end));
+	return s->state != OVER;
 }

@@ -35,10 +35,10 @@ output_wait(struct session *s)
 	int n;
 
 	do
-		n = poll(fds, 2, (int)s->args->timeout * 1000);
+		n = poll(fds, 2, wait_time(s));
 	while (n == -1 && errno == EINTR);
 	if (n == 0)
-		session_end(s, END_TIMEOUT);
+		wait_over(s);
 	else if (fds[1].revents != 0)
 		session_end(s, END_BACK);
 	return n > 0 && fds[1].revents == 0;

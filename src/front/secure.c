@@ -74,6 +74,15 @@ outcome_tell(struct session *s, enum channel_code code, const char *text)
 	tell(s, CH_SECURE);
 }
 
+/* false: the client has not done its part in time. */
+static bool
+handshake_late(struct session *s)
+{
+	outcome_tell(s, CODE_TEMPORARY, "no handshake in time");
+	session_end(s, END_LOGIN_TIMEOUT);
+	return false;
+}
+
 /* Until the client has sent something: false, with the session over. */
 static bool
 handshake_wait(struct session *s)
@@ -86,11 +95,8 @@ handshake_wait(struct session *s)
 	do
 		n = poll(fds, 2, left > 0 ? (int)left : 0);
 	while (n == -1 && errno == EINTR);
-	if (n == 0) {
-		outcome_tell(s, CODE_TEMPORARY, "no handshake in time");
-		session_end(s, END_LOGIN_TIMEOUT);
-		return false;
-	}
+	if (n == 0)
+		return handshake_late(s);
 	if (fds[1].revents != 0) {
 		session_end(s, END_BACK);
 		return false;
@@ -112,6 +118,9 @@ secure_handshake(struct session *s)
 
 	while ((step = s->tls_module->handshake(s->tls)) == TLS_MORE) {
 		pending_flush(s);
+		/* What it does not take it has not done, either. */
+		if (s->state == OVER && s->why == END_LOGIN_TIMEOUT)
+			return handshake_late(s);
 		if (s->state == OVER || !handshake_wait(s))
 			return false;
 	}

@@ -115,6 +115,16 @@ enum line input_line(struct session *s, char **line, size_t *length);
  */
 bool input_wait(struct session *s);
 
+/* Of TLS there may be more that has been read already: true where there was. */
+bool input_rest(struct session *s);
+
+/*
+ * How long to wait for the client, in milliseconds: it is idle then, or has not
+ * logged in in time, and wait_over() ends the session.
+ */
+int wait_time(const struct session *s);
+void wait_over(struct session *s);
+
 /* End the session for this reason, unless it is over already. */
 void session_end(struct session *s, enum channel_end why);
 
