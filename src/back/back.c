@@ -254,6 +254,7 @@ session_start(struct back *back)
 	if (back->connection->tls) {
 		if (tls_prepare(back) == -1)
 			return 1;
+		back->phase = PHASE_HANDSHAKE;
 	} else
 		back->args.stls = stls_offered(back);
 	logins_offer(back);

@@ -12,7 +12,9 @@
 #include "state.h"
 
 #define ANY UINT32_MAX
-#define PHASE_ANY (PHASE_LOGIN | PHASE_MAILBOX | PHASE_DONE | PHASE_EXCHANGE)
+#define PHASE_ANY \
+	(PHASE_LOGIN | PHASE_MAILBOX | PHASE_DONE | PHASE_EXCHANGE | \
+	    PHASE_HANDSHAKE)
 
 struct request {
 	uint32_t type;
@@ -28,7 +30,7 @@ static const struct request requests[] = {
 	{ CH_STEP, PHASE_LOGIN | PHASE_EXCHANGE, 1000, on_step },
 	{ CH_EXTERNAL, PHASE_LOGIN, 1, on_external },
 	{ CH_STLS, PHASE_LOGIN, 3, on_stls },
-	{ CH_SECURE, PHASE_LOGIN, 1, on_secure },
+	{ CH_SECURE, PHASE_HANDSHAKE, 1, on_secure },
 	{ CH_OPEN, PHASE_MAILBOX, ANY, on_open },
 	{ CH_LOOK, PHASE_MAILBOX, ANY, on_look },
 	{ CH_MARK, PHASE_MAILBOX, VIEW_MESSAGES_MAX / (8 * CHANNEL_SET) + 1,

@@ -17,7 +17,8 @@ enum phase {
 	PHASE_LOGIN = 1,
 	PHASE_MAILBOX = 2,
 	PHASE_DONE = 4,
-	PHASE_EXCHANGE = 8 /* SASL: a verifier waits for the next step */
+	PHASE_EXCHANGE = 8,  /* SASL: a verifier waits for the next step */
+	PHASE_HANDSHAKE = 16 /* of TLS: nothing can have been asked yet */
 };
 
 struct back {

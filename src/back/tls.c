@@ -178,9 +178,10 @@ earlier_end(struct back *back, const struct earlier *earlier)
 	    channel_read(earlier->channel, &back->record, NULL, NULL) == 1) {
 		if (back->record.type == CH_TRACE)
 			on_trace(back);
-		else if (back->record.type == CH_DEBUG)
+		else if (back->record.type == CH_DEBUG) {
+			back->seen[CH_DEBUG]++;
 			on_debug(back);
-		else
+		} else
 			break;
 	}
 	front_end(earlier->channel, earlier->front);
@@ -247,6 +248,7 @@ on_stls(struct back *back)
 	if (back->over)
 		return;
 	earlier_end(back, &earlier);
+	back->phase = PHASE_HANDSHAKE;
 	result_answer(back, CH_READY + 1, CODE_OK, "");
 }
 
@@ -257,11 +259,9 @@ on_secure(struct back *back)
 	const struct connection *c = back->connection;
 	char protocol[CHANNEL_WORD], cipher[CHANNEL_WORD];
 
-	if (!back->args.tls) {
-		rules_broken(back);
-		return;
-	}
 	tls_leave(back);
+	if (secure->code == CODE_OK)
+		back->phase = PHASE_LOGIN;
 	log_name(protocol, sizeof(protocol), secure->protocol);
 	log_name(cipher, sizeof(cipher), secure->cipher);
 	if (secure->code == CODE_OK)

@@ -38,7 +38,9 @@ enum {
 	NO_PLAINTEXT = 32,
 	BAD_MAILBOX = 64, /* the mailbox is a folder */
 	KEPT = 128,       /* the access file says keep, */
-	UNCHANGED = 256   /* or read-only */
+	UNCHANGED = 256,  /* or read-only */
+	SECURED = 512,    /* TLS from the first octet */
+	STANDING = 1024   /* with a listener's signer */
 };
 
 struct attack {
@@ -89,6 +91,9 @@ UNUSED static uint32_t try_type;
 UNUSED static int try_phase;
 UNUSED static size_t try_size, try_place, try_count;
 static uint64_t try_value;
+
+/* STANDING: where it is. */
+UNUSED static int world_signer = -1;
 
 /* Its ids are the front's, or it could do more than a front ever can. */
 static void
@@ -162,6 +167,7 @@ box_same(const struct run *run)
 _Noreturn static void
 back_child(const struct run *run, int connection)
 {
+	const struct signer standing = {-1, 3, -1, NULL};
 	struct connection c;
 	char path[CHANNEL_PATH];
 	const char *owner_of = NULL;
@@ -172,9 +178,14 @@ back_child(const struct run *run, int connection)
 	if (dup2(connection, 0) == -1 || dup2(connection, 1) == -1 ||
 	    dup2(log, 2) == -1)
 		_exit(99);
-	platform_first_act();
+	if ((run->attack.how & STANDING) != 0 && dup2(world_signer, 3) == -1)
+		_exit(99);
+	platform_first_act_from((run->attack.how & STANDING) != 0 ? 4 : 3);
 	log_init(LOG_MAIL, true, true);
 	connection_init(&c, NULL, false);
+	c.tls = (run->attack.how & SECURED) != 0;
+	if ((run->attack.how & STANDING) != 0)
+		c.signer = &standing;
 	if ((run->attack.how & CLOCK) != 0) {
 		world_set("login-timeout", "1");
 		world_set("timeout", "1");
@@ -326,7 +337,7 @@ log_known(const struct run *run)
 	static const char *const known[] = {"connection, ip=", "LOGIN, user=",
 	    "LOGIN FAILED, user=", "login, user=", "LOGOUT, ", "TIMEOUT, ",
 	    "DISCONNECTED, ", "the front ", "flood", "front: ", "no more tries",
-	    "no login in time", "user=", ""};
+	    "no login in time", "user=", "TLS FAILED, ", "no handshake, ", ""};
 	const char *line = run->log, *text, *end;
 	size_t i;
 
