@@ -14,6 +14,12 @@ struct keys {
 	size_t count;
 };
 
+/*
+ * Give up everything but what the list of pop3d(8) has; 0, or -1 with errno:
+ * then the process must end.
+ */
+int signer_close_in(const struct signer_place *place) MUST_CHECK;
+
 /* All that are configured; -1 with a sentence, and there are none. */
 int keys_load(const struct config *config, struct keys *keys,
     char text[CHANNEL_TEXT]) MUST_CHECK;

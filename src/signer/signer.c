@@ -3,7 +3,8 @@
  *
  * Its privilege: keys, and the channels that it is given.  It is forked before
  * anything came from the network; from when it serves it can open nothing,
- * start nothing, and reach nobody.  The list of system calls is the manual's.
+ * start nothing, and reach nobody.  The list of system calls is the
+ * manual's: tests/unit/close_in_test.c compares.
  */
 
 #include <sys/resource.h>
@@ -52,8 +53,8 @@ struct table {
 	size_t count;
 };
 
-static int
-close_in(const struct signer_place *place)
+int
+signer_close_in(const struct signer_place *place)
 {
 	struct rlimit none = {0, 0},
 		      files = {2 * SESSIONS_MAX, 2 * SESSIONS_MAX};
@@ -248,7 +249,7 @@ signer_run(const struct config *config, const struct signer_place *place,
 		chains_write(&keys, chains);
 	}
 	(void)close(chains);
-	if (good && close_in(place) == -1) {
+	if (good && signer_close_in(place) == -1) {
 		text_cut(text, sizeof(text), "cannot close the signer in: %s",
 		    strerror(errno));
 		good = false;

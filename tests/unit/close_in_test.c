@@ -1,7 +1,8 @@
 /*
  * close_in_test.c - what a process can still do after front_close_in(): every
  * system call number against the list of pop3d(8), and everything that a
- * front could try with what it holds.
+ * front could try with what it holds.  The numbers also for a front with TLS,
+ * and for the signer.
  *
  * To be built without sanitizers: they need what a front may not do.
  */
@@ -361,7 +362,7 @@ test_send(const char *who)
 }
 
 static void
-test_all(const char *who)
+test_list(const char *who)
 {
 	test_numbers(0, who);
 	test_numbers(-1, who);
@@ -369,6 +370,25 @@ test_all(const char *who)
 #if defined(__x86_64__)
 	test_int80(who);
 #endif
+}
+
+static void
+test_all(const char *user)
+{
+	char who[64];
+
+	text_cut(who, sizeof(who), "the signer %s", user);
+	close_in = close_in_signer;
+	memcpy(manual, manual_signer, sizeof(manual));
+	test_list(who);
+	text_cut(who, sizeof(who), "with TLS %s", user);
+	close_in = close_in_front;
+	memcpy(manual, manual_front, sizeof(manual));
+	with_tls = true;
+	test_list(who);
+	with_tls = false;
+	text_cut(who, sizeof(who), "%s", user);
+	test_list(who);
 	test_tries(who);
 	test_send(who);
 }

@@ -24,6 +24,7 @@
 
 #include "channel.h"
 #include "front.h"
+#include "signer/keys.h"
 #include "tap.h"
 
 #define NUMBERS 520     /* more than any kernel has */
@@ -62,13 +63,16 @@ static const struct {
 	{ "flock", SYS_flock }, { "ftruncate", SYS_ftruncate },
 	{ "lseek", SYS_lseek }, { "ioctl", SYS_ioctl },
 	{ "madvise", SYS_madvise }, { "openat", SYS_openat },
-	{ "newfstatat", SYS_newfstatat },
+	{ "newfstatat", SYS_newfstatat }, { "futex", SYS_futex },
     /* clang-format on */
 };
 
 static char folder[] = "/tmp/pop3d-closed.XXXXXX", cage[64], box[64];
-static enum fate manual[NUMBERS];
-static int ends[2]; /* the channel: ours, the front's */
+static enum fate manual[NUMBERS], manual_front[NUMBERS],
+    manual_signer[NUMBERS]; /* the first is that of who is closed in */
+static int ends[2];         /* the channel: ours, the front's */
+static bool with_tls;       /* a front that has a signer */
+static void (*close_in)(void);
 
 static void
 manual_line(const char *line, enum fate fate)
@@ -89,18 +93,42 @@ manual_line(const char *line, enum fate fate)
 	ok(0, "the manual names %s once, in its place", name);
 }
 
-/* The manual's list, in manual[]. */
+/* The signer's list stands in a sentence; madvise is as the front's. */
+static void
+manual_sentence(const char *line)
+{
+	size_t length, i;
+
+	for (; *line != '\0'; line += length + strspn(line + length, " ,\n")) {
+		length = strcspn(line, " ,\n");
+		for (i = 0; i < ARRAY_SIZE(names); i++) {
+			if (strlen(names[i].name) == length &&
+			    memcmp(names[i].name, line, length) == 0)
+				manual_signer[names[i].number] =
+				    names[i].number == SYS_madvise ? REFUSED :
+								     ALLOWED;
+		}
+	}
+}
+
+/* The manual's lists. */
 static bool
 manual_read(const char *path)
 {
 	FILE *f = fopen(path, "r");
 	enum fate fate = STRANGE;
-	bool within = false;
+	bool within = false, signer = false;
 	char line[512];
 
 	if (f == NULL)
 		return false;
 	while (fgets(line, sizeof(line), f) != NULL) {
+		if (strncmp(line, ".It ", 4) == 0)
+			signer = strcmp(line, ".It signer\n") == 0;
+		if (strncmp(line, "Of each session", 15) == 0)
+			signer = false;
+		if (signer)
+			manual_sentence(line);
 		if (strncmp(line, ".Sh ", 4) == 0)
 			within = strcmp(line, ".Sh SYSTEM CALLS\n") == 0;
 		if (!within)
@@ -112,23 +140,35 @@ manual_read(const char *path)
 		manual_line(line, fate);
 	}
 	(void)fclose(f);
-	return fate != STRANGE;
+	memcpy(manual_front, manual, sizeof(manual));
+	return fate != STRANGE && manual_signer[SYS_futex] == ALLOWED;
+}
+
+/* Become a closed signer. */
+static void
+close_in_signer(void)
+{
+	const struct signer_place place = {
+	    geteuid() == 0, NOBODY, NOBODY, cage};
+
+	if (signer_close_in(&place) == -1)
+		_exit(99);
 }
 
 /* Become a closed front, with the channel's one end. */
 static void
-close_in(void)
+close_in_front(void)
 {
 	struct front_args args;
 
 	memset(&args, 0, sizeof(args));
+	args.tls = with_tls;
+	args.signer = ends[0];
 	args.channel = ends[1];
 	args.root = geteuid() == 0;
 	args.uid = NOBODY;
 	args.gid = NOBODY;
 	args.cage = cage;
-	(void)signal(SIGALRM, SIG_DFL);
-	(void)alarm(10);
 	if (front_close_in(&args) == -1)
 		_exit(99);
 }
@@ -149,6 +189,8 @@ fate_of(void (*run)(long, long), long number, long argument)
 
 		if (dup2(null, 0) == -1 || dup2(null, 1) == -1)
 			_exit(99);
+		(void)signal(SIGALRM, SIG_DFL);
+		(void)alarm(10);
 		close_in();
 		run(number, argument);
 		_exit(EXIT_DONE);
