@@ -112,12 +112,15 @@ build/unit/%: tests/unit/%.c build/asan/rooms.a | $(MODULES) \
 	    -o $@ $< build/asan/rooms.a
 
 # What the tests of sessions work with.
-HELPERS = build/session/agent build/session/coarse.so build/session/freed.so
+HELPERS = build/session/agent build/session/coarse.so build/session/freed.so \
+	build/session/clocks.so build/session/updates
 
 build/session/%: tests/session/%.c
 	@mkdir -p $(@D)
 	$(SAY) "  HELPER  $@"
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -o $@ $<
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -o $@ $< $(LDLIBS)
+
+build/session/updates: LDLIBS = -lssl -lcrypto
 
 build/session/%.so: tests/session/%.c
 	@mkdir -p $(@D)

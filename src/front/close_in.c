@@ -40,6 +40,11 @@ static const struct sandbox_rule rules[] = {
 	{ SYS_close, SANDBOX_ALLOW },
 	{ SYS_shutdown, SANDBOX_ALLOW },
 	{ SYS_clock_gettime, SANDBOX_ALLOW },
+	/* OpenSSL's clocks, where the kernel gives them only by a call. */
+	{ SYS_gettimeofday, SANDBOX_ALLOW },
+#ifdef SYS_time
+	{ SYS_time, SANDBOX_ALLOW },
+#endif
 	{ SYS_brk, SANDBOX_ALLOW },
 	{ SYS_mmap, SANDBOX_NO_EXEC },
 	{ SYS_munmap, SANDBOX_ALLOW },

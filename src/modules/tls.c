@@ -166,8 +166,9 @@ tls_shutdown(struct tls *tls)
 
 /* There are no texts of OpenSSL's in memory; these are what happens. */
 static const char *
-reason_text(int reason)
+reason_text(unsigned long error)
 {
+	int reason = ERR_GET_REASON(error);
 	static const struct {
 		int reason;
 		const char *text;
@@ -194,6 +195,10 @@ reason_text(int reason)
 	};
 	size_t i;
 
+	if (ERR_GET_LIB(error) == ERR_LIB_USER)
+		return "the signer did not sign";
+	if (ERR_GET_LIB(error) != ERR_LIB_SSL)
+		return NULL;
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		if (texts[i].reason == reason)
 			return texts[i].text;
@@ -204,7 +209,7 @@ reason_text(int reason)
 static void
 tls_failure(const struct tls *tls, char text[TLS_TEXT])
 {
-	const char *known = reason_text(ERR_GET_REASON(tls->error));
+	const char *known = reason_text(tls->error);
 	int length;
 
 	/* Its word that it ends, and nothing that went wrong. */

@@ -27,26 +27,28 @@ struct tls_key {
 	EVP_PKEY *key;
 };
 
-/* What a scheme is; RFC 8446, 4.2.3. */
+/*
+ * What a scheme is; RFC 8446, 4.2.3.  TLS 1.2 knows it as a kind of key and a
+ * hash alone, on whatever curve (RFC 5246, 7.4.1.4.1).
+ */
 struct scheme {
 	uint32_t scheme;
 	const char *type;
-	int bits; /* of the curve, for ECDSA: each has its hash */
 	const char *digest;
 	int padding; /* of RSA */
 };
 
 /* clang-format off */
 static const struct scheme schemes[] = {
-	{ 0x0403, "EC",  256, "SHA256", 0 },
-	{ 0x0503, "EC",  384, "SHA384", 0 },
-	{ 0x0603, "EC",  521, "SHA512", 0 },
-	{ 0x0804, "RSA", 0,   "SHA256", RSA_PKCS1_PSS_PADDING },
-	{ 0x0805, "RSA", 0,   "SHA384", RSA_PKCS1_PSS_PADDING },
-	{ 0x0806, "RSA", 0,   "SHA512", RSA_PKCS1_PSS_PADDING },
-	{ 0x0401, "RSA", 0,   "SHA256", RSA_PKCS1_PADDING },
-	{ 0x0501, "RSA", 0,   "SHA384", RSA_PKCS1_PADDING },
-	{ 0x0601, "RSA", 0,   "SHA512", RSA_PKCS1_PADDING },
+	{ 0x0403, "EC",  "SHA256", 0 },
+	{ 0x0503, "EC",  "SHA384", 0 },
+	{ 0x0603, "EC",  "SHA512", 0 },
+	{ 0x0804, "RSA", "SHA256", RSA_PKCS1_PSS_PADDING },
+	{ 0x0805, "RSA", "SHA384", RSA_PKCS1_PSS_PADDING },
+	{ 0x0806, "RSA", "SHA512", RSA_PKCS1_PSS_PADDING },
+	{ 0x0401, "RSA", "SHA256", RSA_PKCS1_PADDING },
+	{ 0x0501, "RSA", "SHA384", RSA_PKCS1_PADDING },
+	{ 0x0601, "RSA", "SHA512", RSA_PKCS1_PADDING },
 };
 /* clang-format on */
 
@@ -271,8 +273,7 @@ scheme_find(const EVP_PKEY *key, uint32_t scheme)
 
 	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		s = &schemes[i];
-		if (s->scheme == scheme && EVP_PKEY_is_a(key, s->type) &&
-		    (s->bits == 0 || s->bits == EVP_PKEY_get_bits(key)))
+		if (s->scheme == scheme && EVP_PKEY_is_a(key, s->type))
 			return s;
 	}
 	return NULL;

@@ -16,6 +16,9 @@
  */
 bool tls_start(void);
 
+/* The one error of ours (ERR_LIB_USER): there was no signature. */
+#define TLS_UNSIGNED 1
+
 /* tls_key.c: the signer's side */
 struct tls_key *tls_key_load(const char *chain, size_t chain_length,
     const char *key, size_t key_length, char error[TLS_TEXT]);

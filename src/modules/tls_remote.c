@@ -11,6 +11,7 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/params.h>
 #include <openssl/provider.h>
 #include <openssl/rsa.h>
@@ -235,8 +236,10 @@ signature_sign(void *data, unsigned char *signature, size_t *length,
 	if (scheme == 0 ||
 	    s->remote->sign(s->remote->certificate, scheme, octets,
 		octets_length, made, &made_length) == -1 ||
-	    made_length > size)
+	    made_length > size) {
+		ERR_raise(ERR_LIB_USER, TLS_UNSIGNED);
 		return 0;
+	}
 	memcpy(signature, made, made_length);
 	*length = made_length;
 	return 1;

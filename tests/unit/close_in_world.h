@@ -54,7 +54,14 @@ static const struct {
 	{ "poll", SYS_ppoll },
 #endif
 	{ "close", SYS_close }, { "shutdown", SYS_shutdown },
-	{ "clock_gettime", SYS_clock_gettime }, { "brk", SYS_brk },
+	{ "clock_gettime", SYS_clock_gettime },
+	{ "gettimeofday", SYS_gettimeofday },
+#ifdef SYS_time
+	{ "time", SYS_time },
+#else
+	{ "time", NO_NUMBER },
+#endif
+	{ "brk", SYS_brk },
 	{ "mmap", SYS_mmap }, { "munmap", SYS_munmap },
 	{ "mremap", SYS_mremap }, { "getpid", SYS_getpid },
 	{ "getrandom", SYS_getrandom }, { "rt_sigreturn", SYS_rt_sigreturn },
@@ -85,6 +92,8 @@ manual_line(const char *line, enum fate fate)
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		if (strcmp(names[i].name, name) != 0)
 			continue;
+		if (names[i].number == NO_NUMBER)
+			return;
 		if (fate == STRANGE || manual[names[i].number] != DEADLY)
 			break;
 		manual[names[i].number] = fate;
@@ -102,7 +111,8 @@ manual_sentence(const char *line)
 	for (; *line != '\0'; line += length + strspn(line + length, " ,\n")) {
 		length = strcspn(line, " ,\n");
 		for (i = 0; i < ARRAY_SIZE(names); i++) {
-			if (strlen(names[i].name) == length &&
+			if (names[i].number != NO_NUMBER &&
+			    strlen(names[i].name) == length &&
 			    memcmp(names[i].name, line, length) == 0)
 				manual_signer[names[i].number] =
 				    names[i].number == SYS_madvise ? REFUSED :
