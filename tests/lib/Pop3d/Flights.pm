@@ -14,7 +14,7 @@ Net::SSLeay::initialize();
 my %versions = ('1.2' => 0x0303, '1.3' => 0x0304);
 
 # Options: version ("1.2", "1.3"), groups, ciphers (of 1.2), suites (of 1.3),
-# signatures, name (SNI), protocols (ALPN, a list).
+# name (SNI), protocols (ALPN, a list).
 sub new {
     my ($class, %option) = @_;
     my $context = Net::SSLeay::CTX_new_with_method(Net::SSLeay::TLS_client_method()) or die "no context\n";
@@ -26,7 +26,6 @@ sub new {
     Net::SSLeay::CTX_set1_groups_list($context, $option{groups}) or die "groups\n" if $option{groups};
     Net::SSLeay::CTX_set_cipher_list($context, $option{ciphers}) or die "ciphers\n" if $option{ciphers};
     Net::SSLeay::CTX_set_ciphersuites($context, $option{suites}) or die "suites\n" if $option{suites};
-    Net::SSLeay::CTX_set1_sigalgs_list($context, $option{signatures}) or die "signatures\n" if $option{signatures};
     $self->{ssl} = Net::SSLeay::new($context) or die "no connection\n";
     Net::SSLeay::set_tlsext_host_name($self->{ssl}, $option{name}) if $option{name};
     Net::SSLeay::set_alpn_protos($self->{ssl}, $option{protocols}) if $option{protocols};

@@ -28,7 +28,7 @@ sub wrapper {
 sub role {
     my ($text) = @_;
     return '' unless $text =~ /^seccomp\(SECCOMP_SET_MODE_FILTER/m;
-    return 'signer' if $text =~ /^openat\([^\n]*\.key"/m;
+    return 'signer' if $text =~ /^openat\([^\n]*\.(?:key|pem)"/m;
     return $text =~ /^dup2\(\d+, 3\)[^\0]*^prctl\(PR_SET_PDEATHSIG/m || $text =~ /^prctl\(PR_SET_PDEATHSIG[^\0]*^seccomp/m
         ? 'front' : '';
 }
