@@ -73,16 +73,20 @@ sub hear {
     return $text;
 }
 
-# The whole handshake with a Pop3d::Client, whose socket is left in clear.
-# false when it fails.
+# The whole handshake with a Pop3d::Client, whose socket is left in clear.  What
+# came behind it stays in the client's buffer.  false when it fails.
 sub shake {
     my ($self, $client) = @_;
     my $flight = $self->flight;
     until ($self->{done}) {
         $client->put($flight) if length $flight;
-        $client->fill(20) or return 0 if !length $client->{buffer};
-        $flight = $self->flight($client->{buffer});
-        $client->{buffer} = '';
+        my $length = 5;
+        while (1) {
+            $length = 5 + unpack('x3 n', $client->{buffer}) if length($client->{buffer}) >= 5;
+            last if length($client->{buffer}) >= $length;
+            $client->fill(20) or return 0;
+        }
+        $flight = $self->flight(substr($client->{buffer}, 0, $length, ''));
     }
     return $client->put($flight) || 1;
 }
