@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # Clients that speak TLS, by STLS and from the first octet, from inetd and by
-# -F: what they fetch is what is there.
+# -D: what they fetch is what is there.  getmail has no STLS.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use Test::More;
 
 use Pop3d;
 use Pop3d::Corpus;
-use Pop3d::Tls qw(certificate);
+use Pop3d::Tls qw(certificate s_client);
 
 my @all = Pop3d::Corpus::everyday(40);
 my $count = @all;
@@ -105,8 +105,57 @@ sub fetchmail {
     is(length(Pop3d::file_get("$home/fetched-$how") // ''), $count, 'fetchmail: all of it');
 }
 
+sub openssl {
+    my ($site, $how, $port) = @_;
+    my $out = s_client($site, $port, join('', "USER demo\nPASS secret\n", map({ "RETR $_\n" } 1 .. $count), "QUIT\n"),
+        '-quiet', $how eq 'first' ? () : ('-starttls', 'pop3'));
+    my ($came) = $out =~ /^(\+OK \d+ octets.*)\+OK 0 removed/ms;
+    my $want = join '', map { '+OK ' . length($_) . " octets\r\n" . s/^\./../mgr . ".\r\n" } @wire;
+    is($came, $want, "openssl s_client, $how: all of it, octet by octet");
+}
+
+# getmail forks for each message, and hears of its end by a signal that may come
+# before it listens: then it hangs, whatever the server is.  Here it waits.
+my $getmail = <<'END';
+import os, runpy, sys
+from getmailcore.baseclasses import ForkingBase
+ForkingBase._prepare_child = lambda self: None
+ForkingBase._wait_for_child = lambda self, pid: \
+    os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+END
+
+sub getmail {
+    my ($site, $port) = @_;
+    my $home = "$site->{dir}/getmail";
+    mkdir($_, 0700) for $home, map { "$home/$_" } '', qw(box box/cur box/new box/tmp);
+    Pop3d::file_put("$home/fixed.py", $getmail);
+    Pop3d::file_put("$home/getmailrc", "[retriever]\ntype = SimplePOP3SSLRetriever\nserver = 127.0.0.1\n"
+        . "port = $port\nusername = demo\npassword = secret\ntimeout = 60\n"
+        . "[destination]\ntype = Maildir\npath = $home/box/\n"
+        . "[options]\nread_all = true\ndelete = false\ndelivered_to = false\nreceived = false\n");
+    # It delivers nothing as root, nor as a user that has no name.
+    my @as;
+    if (Pop3d::as_root()) {
+        system('chown', '-R', 'nobody:', $home);
+        @as = (Pop3d::program('setpriv'), '--reuid=nobody', '--regid=' . (getpwnam('nobody'))[3], '--clear-groups');
+    }
+    local $ENV{HOME} = $home;
+    my ($status, $out) = $site->run(@as, '/usr/bin/python3', "$home/fixed.py", Pop3d::program('getmail'), '--getmaildir', $home);
+    is($status, 0, 'getmail: status 0') or diag(substr($out, -1000));
+    my @got = sort map { Pop3d::file_get($_) =~ s/\r?\n/\r\n/gr =~ s/\A(?:Return-Path:.*\r\n)//ir } glob("$home/box/new/*");
+    my @want = sort map { s/\A(?:Return-Path:.*\r\n)//ir } @wire;
+    is(scalar @got, $count, 'getmail: as many messages as there are');
+    is(scalar(grep { $got[$_] ne $want[$_] } 0 .. $#want), 0, 'getmail: all of it')
+        or diag((grep { $got[$_] ne $want[$_] } 0 .. $#want)[0], $got[0], $want[0]);
+    File::Path::remove_tree($home);
+}
+
 sub clients {
     my ($site, $how, $port) = @_;
+    openssl($site, $how, $port);
+    getmail($site, $port) if $how eq 'first';
     curl($site, $how eq 'first' ? "pop3s://127.0.0.1:$port" : "pop3://127.0.0.1:$port",
         $how eq 'first' ? () : 'ssl-reqd');
     poplib($site, $how, $port);
@@ -117,10 +166,12 @@ sub clients {
         scalar(() = $site->log_text =~ /LOGIN, user=demo/g), 'every login was over TLS');
 }
 
-subtest '-F' => sub {
+subtest '-D' => sub {
     my $site = site();
     my $tls = Pop3d::free_port();
-    $site->standalone('-o', "listen-tls=127.0.0.1:$tls");
+    # In the background syslog has the lines: only a world has one.
+    my $start = Pop3d::can_world() ? 'daemon' : 'standalone';
+    $site->$start('-o', "listen-tls=127.0.0.1:$tls");
     clients($site, 'first', $tls);
     clients($site, 'STLS', $site->{port});
     $site->stop;
