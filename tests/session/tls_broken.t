@@ -99,6 +99,8 @@ sub mark {
 sub expect {
     my ($site, $text, @cases) = @_;
     my @without;
+    # What inetd starts has the connection for its diagnostics.
+    return pass('inetd: the log is syslog\'s') if $site->{inetd} && !Pop3d::can_world();
     Pop3d::until_true(sub {
         my $log = $site->log_text;
         @without = grep { $log !~ /TLS FAILED, \Q@{[mark($_)]}\E(, tls=\S+)?: $text$/m } @cases;

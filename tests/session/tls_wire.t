@@ -44,7 +44,7 @@ sub answer {
     my ($client, $peer, $end) = @_;
     my ($text, $raw) = ('', '');
     until ($text =~ /$end/) {
-        $client->fill(20) or die "no answer, after: $text\n" if !length $client->{buffer};
+        !length $client->{buffer} and !$client->fill(20) and die "no answer, after: $text\n";
         $raw .= $client->{buffer};
         $text .= $peer->hear($client->{buffer});
         $client->{buffer} = '';

@@ -28,9 +28,10 @@ sub wrapper {
 sub role {
     my ($text) = @_;
     return '' unless $text =~ /^seccomp\(SECCOMP_SET_MODE_FILTER/m;
-    return 'signer' if $text =~ /^openat\([^\n]*\.(?:key|pem)"/m;
-    return $text =~ /^dup2\(\d+, 3\)[^\0]*^prctl\(PR_SET_PDEATHSIG/m || $text =~ /^prctl\(PR_SET_PDEATHSIG[^\0]*^seccomp/m
-        ? 'front' : '';
+    # By calls alone: what a process that is not dumpable names, an ordinary
+    # user's strace cannot read.
+    return 'front' if $text =~ /^prctl\(PR_SET_PDEATHSIG/m;
+    return $text =~ /^fcntl\(\d+, F_DUPFD_CLOEXEC, 16\)/m ? 'signer' : '';
 }
 
 # Every process of this role that was traced: a list of lists of calls made
