@@ -74,6 +74,15 @@ use_request(const struct record *r)
 	case CH_END:
 		MUST(r->u.end.why < END_LIMIT);
 		break;
+	case CH_SECURE:
+		MUST(r->u.secure.code < CODE_LIMIT);
+		use_string(r->u.secure.protocol, CHANNEL_WORD, true);
+		use_string(r->u.secure.cipher, CHANNEL_WORD, true);
+		use_string(r->u.secure.text, CHANNEL_TEXT, true);
+		break;
+	case CH_SERVE:
+		MUST(r->u.serve.signatures <= 1);
+		break;
 	default:
 		break;
 	}
@@ -120,10 +129,13 @@ use_answer(const struct record *r)
 		MUST(r->u.updated.code < CODE_LIMIT);
 		use_string(r->u.updated.text, CHANNEL_TEXT, true);
 		break;
-	case CH_OPEN + 1:
 	case CH_LOOK + 1:
+		MUST(r->u.looked.code < CODE_LIMIT);
+		break;
+	case CH_OPEN + 1:
 		MUST(r->u.result.count <= CHANNEL_DESCRIPTORS);
 		/* FALLTHROUGH */
+	case CH_SERVING:
 	case CH_STLS + 1:
 	case CH_READY + 1:
 	case CH_SUBMIT + 1:
