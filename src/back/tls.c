@@ -125,6 +125,8 @@ tls_leave(struct back *back)
 	if (back->args.signer != -1)
 		(void)close(back->args.signer);
 	back->args.signer = -1;
+	/* Made by another process: to free it here copies most of its pages. */
+	back->signer.context = NULL;
 	signer_leave(&back->signer);
 	/* It ends by itself; here it is only that nothing is left of it. */
 	if (own != -1 && waitpid(own, NULL, WNOHANG) == -1)
