@@ -96,6 +96,12 @@ struct tls_module {
 	void (*context_free)(struct tls_context *context);
 
 	/*
+	 * Have the library fetch what the handshakes of this context will need,
+	 * for a process that forks before each: nothing is asked of sign.
+	 */
+	void (*context_warm)(struct tls_context *context);
+
+	/*
 	 * A connection that a client begins; NULL when there is no memory.  It
 	 * has no descriptor: feed() takes what came from the peer.
 	 */

@@ -58,6 +58,8 @@ back_signer(const struct config *config, struct signer *signer)
 		return -1;
 	}
 	signer->context = signer_context(signer->chains);
+	if (signer->context != NULL)
+		tls_load()->context_warm(signer->context);
 	if (signer_wait(signer, text) == -1)
 		log_warnx("no TLS: %s", text);
 	else if (signer->context == NULL)

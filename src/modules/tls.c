@@ -239,6 +239,7 @@ const struct tls_module pop3d_tls = {
     .key_sign = tls_key_sign,
     .context_new = tls_context_new,
     .context_free = tls_context_free,
+    .context_warm = tls_context_warm,
     .open = tls_open,
     .feed = tls_feed,
     .pending = tls_pending,

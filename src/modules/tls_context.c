@@ -275,6 +275,32 @@ tls_context_new(const uint8_t *chains, size_t length, tls_sign *sign)
 	return NULL;
 }
 
+static int
+sign_nothing(uint32_t certificate, uint32_t scheme, const uint8_t *octets,
+    size_t length, uint8_t *signature, size_t *signed_length)
+{
+	(void)certificate;
+	(void)scheme;
+	(void)octets;
+	(void)length;
+	(void)signature;
+	(void)signed_length;
+	return -1;
+}
+
+void
+tls_context_warm(struct tls_context *context)
+{
+	tls_sign *sign = context->identities[0].remote.sign; /* all have it */
+	size_t i;
+
+	for (i = 0; i < context->count; i++)
+		context->identities[i].remote.sign = sign_nothing;
+	tls_warm(tls_context_first(context));
+	for (i = 0; i < context->count; i++)
+		context->identities[i].remote.sign = sign;
+}
+
 SSL_CTX *
 tls_context_first(const struct tls_context *context)
 {

@@ -46,11 +46,15 @@ OSSL_LIB_CTX *tls_remote_library(void);
 /* A key whose signatures are remote's; NULL when the library fails. */
 EVP_PKEY *tls_remote_key(OSSL_LIB_CTX *library, struct tls_remote *remote);
 
+/* tls_warm.c: handshakes of this context that end where a key is asked. */
+void tls_warm(struct ssl_ctx_st *context);
+
 /* tls_context.c */
 struct tls_context *
 tls_context_new(const uint8_t *chains, size_t length, tls_sign *sign);
 
 void tls_context_free(struct tls_context *context);
+void tls_context_warm(struct tls_context *context);
 
 /* The context that a connection begins with. */
 struct ssl_ctx_st *tls_context_first(const struct tls_context *context);
