@@ -41,8 +41,8 @@ enum channel_type {
 	CH_STLS = 10,    /* start a new front; answer: struct ch_result */
 	CH_READY = 12,   /* the new front is closed in; same answer */
 	CH_SIGN = 14,    /* front -> signer; answer: struct ch_octets */
-	CH_SEAL = 16,    /* a ticket; answer: struct ch_octets */
-	CH_UNSEAL = 18,  /* a ticket; answer: struct ch_octets */
+	CH_SEAL = 16,    /* a TLS session; answer: ch_octets, a ticket */
+	CH_UNSEAL = 18,  /* a ticket; answer: ch_octets, what was sealed */
 	/* front -> back, TRANSACTION */
 	CH_OPEN = 20,   /* Maildir: messages; answer: ch_result, descriptors */
 	CH_LOOK = 22,   /* mbox: is it still the same? ch_looked */
@@ -65,7 +65,9 @@ enum channel_type {
 	/* back -> signer, with a descriptor; no answer */
 	CH_SERVE = 48,   /* a session's channel */
 	CH_SERVING = 50, /* signer -> back, once: ch_result */
-	CHANNEL_TYPES = 52
+	/* listener's child -> signer, with a descriptor; no answer */
+	CH_TICKETS = 52, /* the file of keys for tickets */
+	CHANNEL_TYPES = 54
 };
 
 /* Why not: what the front makes a response code of (RFC 2449, 8; 3206). */
@@ -136,8 +138,8 @@ struct ch_stls {
 };
 
 struct ch_secure {
-	uint32_t code; /* CODE_OK, or why in text */
-	uint32_t reserved;
+	uint32_t code;               /* CODE_OK, or why in text */
+	uint32_t resumed;            /* 1: an earlier session */
 	char protocol[CHANNEL_WORD]; /* "TLSv1.3"; "" where none is agreed on */
 	char cipher[CHANNEL_WORD];
 	char text[CHANNEL_TEXT];
@@ -145,6 +147,10 @@ struct ch_secure {
 
 struct ch_serve {
 	uint32_t signatures; /* that the session may have: 1 */
+};
+
+struct ch_tickets {
+	uint32_t reserved;
 };
 
 /* The answer to a login; with CODE_OK, descriptors. */
@@ -271,6 +277,7 @@ struct record {
 		struct ch_stls stls;
 		struct ch_secure secure;
 		struct ch_serve serve;
+		struct ch_tickets tickets;
 		struct ch_login login;
 		struct ch_stepped stepped;
 		struct ch_range range;

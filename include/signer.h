@@ -3,8 +3,9 @@
  *
  * It is forked before there is a client, reads certificates and keys as root,
  * and closes itself in.  What it signs it looks at first: only what a server
- * signs in a handshake of TLS 1.2 or 1.3, once for each session.  It decrypts
- * nothing.
+ * signs in a handshake of TLS 1.2 or 1.3, once for each session.  It also has
+ * the keys of the tickets that sessions of TLS 1.3 are resumed by, and seals
+ * and opens these, one or two for each session.  It decrypts nothing else.
  *
  * Under -D there is one for all sessions; else a session starts its own when
  * TLS begins, and that is gone after the handshake.
@@ -18,6 +19,9 @@
 #include "base.h"
 #include "channel.h"
 #include "tls.h"
+
+/* What the names of its files in the state-directory begin with. */
+#define SIGNER_TICKETS "tls-tickets"
 
 #define SIGNER_FD 4 /* where the front has its channel to the signer */
 
@@ -64,6 +68,21 @@ struct tls_context *signer_context(int chains) MUST_CHECK;
 void signer_leave(struct signer *signer);
 
 /*
+ * For a listener, from time to time, in a child of its own: the keys of tickets
+ * as they stand in the state-directory, with a further one where that is due, to
+ * the signer.  0, or -1 with a sentence; where it is 0, too, text is "" or what
+ * an administrator should know.
+ */
+int signer_tickets(const struct config *config, const struct signer *signer,
+    char text[CHANNEL_TEXT]) MUST_CHECK;
+
+/*
+ * For -n: the file of such keys, and what there is to say of it; or that there
+ * is no resumption, and why.
+ */
+void signer_tickets_check(const struct config *config, char text[CHANNEL_TEXT]);
+
+/*
  * Is there something to start a signer with?  -1 with a sentence in text:
  * nothing is configured (an empty sentence), or a file cannot be read or
  * may be read by others.
@@ -88,5 +107,8 @@ int signer_check(const struct config *config,
  */
 bool
 signer_shape(uint32_t scheme, const uint8_t *octets, size_t length) MUST_CHECK;
+
+/* Is this a session of TLS 1.3, as the front has it sealed? */
+bool signer_shape_session(const uint8_t *octets, size_t length) MUST_CHECK;
 
 #endif

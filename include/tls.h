@@ -8,7 +8,8 @@
  *
  * TLS 1.2 and 1.3 with forward secrecy; no renegotiation, no compression, no
  * early data.  A client that names application protocols (ALPN) must name
- * "pop3".
+ * "pop3".  Sessions of 1.3 can be resumed, by a ticket that the signer has
+ * sealed.
  */
 
 #ifndef TLS_H
@@ -24,6 +25,9 @@
 #define TLS_PLAIN 65536     /* octets written at once: four whole records */
 #define TLS_TEXT 256        /* octets with the NUL: a sentence */
 #define TLS_WORD 48         /* octets with the NUL: a protocol, a cipher */
+#define TLS_TICKET 2048     /* octets: a session's state, sealed */
+#define TLS_SEALED 32       /* octets that sealing adds */
+#define TLS_RESUMED 86400   /* seconds from a full handshake to the next */
 
 /* A certificate of ours and its key. */
 struct tls_key;
@@ -42,6 +46,20 @@ typedef int
 tls_sign(uint32_t certificate, uint32_t scheme, const uint8_t *octets,
     size_t length, uint8_t *signature, size_t *signed_length);
 
+/*
+ * Have a session's state sealed, or what was sealed opened, into dst, of
+ * TLS_TICKET octets; its length to *dst_length.  0, or -1.
+ */
+typedef int tls_ticket(
+    const uint8_t *octets, size_t length, uint8_t *dst, size_t *dst_length);
+
+/* What tickets are sealed with, and the name by which it is found again. */
+#define TLS_TICKET_ID 4
+struct tls_ticket_key {
+	uint8_t id[TLS_TICKET_ID]; /* a ticket begins with it, in clear */
+	uint8_t key[32];
+};
+
 enum tls_step {
 	TLS_DONE,
 	TLS_MORE,   /* octets of the peer are needed */
@@ -53,6 +71,7 @@ enum tls_step {
 struct tls_facts {
 	char protocol[TLS_WORD]; /* "TLSv1.3" */
 	char cipher[TLS_WORD];   /* "TLS_AES_128_GCM_SHA256" */
+	bool resumed;            /* of an earlier session's */
 };
 
 struct tls_module {
@@ -86,6 +105,17 @@ struct tls_module {
 	    size_t *signed_length);
 
 	/*
+	 * As tls_ticket, with this key: AES-256-GCM, the nonce random.  Of
+	 * what is too long for TLS_TICKET none is made.
+	 */
+	int (*ticket_seal)(const struct tls_ticket_key *key,
+	    const uint8_t *octets, size_t length, uint8_t *dst,
+	    size_t *dst_length);
+	int (*ticket_open)(const struct tls_ticket_key *key,
+	    const uint8_t *octets, size_t length, uint8_t *dst,
+	    size_t *dst_length);
+
+	/*
 	 * The front's side.  A context with all certificates of chains, which
 	 * are key_chain()s one behind the other.  NULL when there is none in
 	 * it, or the library fails.  sign NULL: only to see whether it works.
@@ -100,6 +130,15 @@ struct tls_module {
 	 * for a process that forks before each: nothing is asked of sign.
 	 */
 	void (*context_warm)(struct tls_context *context);
+
+	/*
+	 * Sessions of TLS 1.3 in this context get a ticket, and are resumed by
+	 * it for TLS_RESUMED, with another exchange of keys and under the same
+	 * certificate.  Where seal fails the client gets a ticket that nobody
+	 * can open; where open fails the handshake is a full one.
+	 */
+	int (*context_tickets)(
+	    struct tls_context *context, tls_ticket *seal, tls_ticket *open);
 
 	/*
 	 * A connection that a client begins; NULL when there is no memory.  It

@@ -229,8 +229,15 @@ tls_say(const char *file, const char *what, const char *trouble)
 static int
 check_tls(const struct config *config)
 {
-	if (config->tls_certificate[0] != '\0')
-		return signer_check(config, tls_say) == -1;
+	char text[CHANNEL_TEXT];
+
+	if (config->tls_certificate[0] != '\0') {
+		if (signer_check(config, tls_say) == -1)
+			return 1;
+		signer_tickets_check(config, text);
+		say("TLS tickets", text);
+		return 0;
+	}
 	say("TLS", "none: no certificate is configured");
 	return 0;
 }

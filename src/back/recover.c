@@ -359,7 +359,8 @@ entry_user(const struct recover *recover, const char *name, uid_t *uid)
 	uint64_t number;
 
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    strcmp(name, "empty") == 0)
+	    strcmp(name, "empty") == 0 ||
+	    strncmp(name, SIGNER_TICKETS, sizeof(SIGNER_TICKETS) - 1) == 0)
 		return false;
 	again[0] = '\0';
 	if (number_get(name, strlen(name), 1, UINT32_MAX - 1, &number) == 0)

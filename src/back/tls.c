@@ -270,7 +270,8 @@ on_secure(struct back *back)
 	log_name(cipher, sizeof(cipher), secure->cipher);
 	if (secure->code == CODE_OK)
 		text_cut(back->secure, sizeof(back->secure),
-		    ", tls=%s, cipher=%s", protocol, cipher);
+		    ", tls=%s, cipher=%s%s", protocol, cipher,
+		    secure->resumed != 0 ? ", resumed=yes" : "");
 	else if (secure->code == CODE_CHANGED)
 		log_debug(
 		    "no handshake, ip=[%s], port=[%s]", c->peer, c->peer_port);

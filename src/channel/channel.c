@@ -61,6 +61,7 @@ static const struct {
 	[CH_SECURE] = { "secure", sizeof(struct ch_secure) },
 	[CH_SERVE] = { "serve", sizeof(struct ch_serve) },
 	[CH_SERVING] = { "serving", sizeof(struct ch_result) },
+	[CH_TICKETS] = { "tickets", sizeof(struct ch_tickets) },
     /* clang-format on */
 };
 
@@ -149,6 +150,7 @@ static const struct check checks[] = {
 	MOST(CH_TAKE + 1, CH_DROP + 1, result.code, CODE_LIMIT - 1),
 	TEXT(CH_TAKE + 1, CH_DROP + 1, result.text),
 	MOST(CH_SECURE, CH_SECURE, secure.code, CODE_LIMIT - 1),
+	MOST(CH_SECURE, CH_SECURE, secure.resumed, 1),
 	TEXT(CH_SECURE, CH_SECURE, secure.protocol),
 	TEXT(CH_SECURE, CH_SECURE, secure.cipher),
 	TEXT(CH_SECURE, CH_SECURE, secure.text),

@@ -67,6 +67,7 @@ outcome_tell(struct session *s, enum channel_code code, const char *text)
 	s->tls_module->facts(s->tls, &facts);
 	memset(secure, 0, sizeof(*secure));
 	secure->code = (uint32_t)code;
+	secure->resumed = facts.resumed;
 	text_cut(
 	    secure->protocol, sizeof(secure->protocol), "%s", facts.protocol);
 	text_cut(secure->cipher, sizeof(secure->cipher), "%s", facts.cipher);
@@ -124,9 +125,11 @@ secure_handshake(struct session *s)
 		if (s->state == OVER || !handshake_wait(s))
 			return false;
 	}
-	/* The key is asked once. */
+	/* No more is to be had there. */
 	(void)close(SIGNER_FD);
-	pending_flush(s);
+	/* What the handshake ends with leaves with the greeting. */
+	if (step != TLS_DONE || s->args->turn)
+		pending_flush(s);
 	if (step == TLS_DONE) {
 		outcome_tell(s, CODE_OK, "");
 		return s->state != OVER;

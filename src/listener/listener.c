@@ -20,6 +20,8 @@
 #include "listen.h"
 #include "listener.h"
 
+#define TICKETS_MS 600000 /* how often it is seen to the keys of tickets */
+
 /* Set by SIGTERM, and by SIGHUP: nothing else can be told from a signal. */
 static volatile sig_atomic_t listener_over, listener_again;
 
@@ -29,6 +31,7 @@ struct listener {
 	int (*session)(const struct config *, const struct signer *, bool tls);
 	int (*signer_make)(const struct config *, struct signer *);
 	struct signer signer;
+	int64_t tickets; /* clock_ms() when its keys of tickets are due */
 	int sockets[LISTEN_MAX];
 	int count;
 	int clear; /* the first so many are for sessions in clear */
@@ -189,6 +192,8 @@ signer_renew(struct listener *l)
 
 	if (l->config->tls_certificate[0] == '\0')
 		return;
+	/* It has seen to the keys of tickets by itself. */
+	l->tickets = clock_ms() + TICKETS_MS;
 	if (l->signer_make(l->config, &fresh) == 0) {
 		signer_leave(&l->signer);
 		l->signer = fresh;
@@ -211,6 +216,31 @@ children_reap(struct listener *l)
 	}
 }
 
+/*
+ * The signer cannot open a file any more, and no key of it may be here: a child
+ * makes what is to be made, and hands it a descriptor.
+ */
+static void
+tickets_renew(struct listener *l)
+{
+	char text[CHANNEL_TEXT];
+	pid_t pid;
+
+	if (l->signer.control == -1 || clock_ms() < l->tickets)
+		return;
+	l->tickets = clock_ms() + TICKETS_MS;
+	pid = fork();
+	if (pid == -1)
+		log_warn("fork");
+	if (pid != 0)
+		return;
+	platform_hide();
+	if (signer_tickets(l->config, &l->signer, text) == -1 ||
+	    text[0] != '\0')
+		log_warnx("%s", text);
+	_exit(0);
+}
+
 static void
 again(struct listener *l)
 {
@@ -231,6 +261,7 @@ connections_serve(struct listener *l)
 		children_reap(l);
 		if (listener_again)
 			again(l);
+		tickets_renew(l);
 		/* A signal that comes before poll() waits a second at most. */
 		n = poll(fds, (nfds_t)l->count, 1000);
 		for (i = 0; n > 0 && i < l->count; i++) {

@@ -130,6 +130,7 @@ tls_facts(const struct tls *tls, struct tls_facts *facts)
 	    sizeof(facts->protocol));
 	OPENSSL_strlcpy(
 	    facts->cipher, SSL_get_cipher(tls->ssl), sizeof(facts->cipher));
+	facts->resumed = SSL_session_reused(tls->ssl) == 1;
 }
 
 static enum tls_step
@@ -237,9 +238,12 @@ const struct tls_module pop3d_tls = {
     .key_look = tls_key_look,
     .key_chain = tls_key_chain,
     .key_sign = tls_key_sign,
+    .ticket_seal = tls_ticket_seal,
+    .ticket_open = tls_ticket_open,
     .context_new = tls_context_new,
     .context_free = tls_context_free,
     .context_warm = tls_context_warm,
+    .context_tickets = tls_context_tickets,
     .open = tls_open,
     .feed = tls_feed,
     .pending = tls_pending,

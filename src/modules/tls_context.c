@@ -3,7 +3,8 @@
  *
  * A context of OpenSSL's for each certificate, with it and the first one of
  * the other kind (RSA, ECDSA) that is for the same name: a client that names
- * the server gets the first that has that name, any other the very first.
+ * the server gets the first that has that name, any other the very first.  A
+ * session belongs to its context's certificate and is resumed under no other.
  */
 
 #include <openssl/err.h>
@@ -36,6 +37,7 @@ struct tls_context {
 	OSSL_LIB_CTX *library;
 	struct identity identities[TLS_CERTIFICATES];
 	size_t count;
+	struct tls_tickets tickets;
 };
 
 /* A client that offers protocols and not this one is at the wrong port. */
@@ -60,23 +62,84 @@ protocol_select(SSL *ssl, const unsigned char **out, unsigned char *out_length,
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/* The first of ours that is for this name. */
+static bool
+name_find(const struct tls_context *context, SSL *ssl, const char *name,
+    size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < context->count; i++) {
+		if (X509_check_host(context->identities[i].certificate, name,
+			length, 0, NULL) == 1) {
+			(void)SSL_set_SSL_CTX(ssl, context->identities[i].ssl);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* An unknown name is no error: the client knows what it wants to trust. */
 static int
 name_select(SSL *ssl, int *alert, void *argument)
 {
 	const struct tls_context *context = argument;
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	size_t i;
 
 	(void)alert;
-	for (i = 0; name != NULL && i < context->count; i++) {
-		if (X509_check_host(context->identities[i].certificate, name,
-			strlen(name), 0, NULL) == 1) {
-			(void)SSL_set_SSL_CTX(ssl, context->identities[i].ssl);
-			return SSL_TLSEXT_ERR_OK;
-		}
+	return name != NULL && name_find(context, ssl, name, strlen(name)) ?
+	    SSL_TLSEXT_ERR_OK :
+	    SSL_TLSEXT_ERR_NOACK;
+}
+
+/* RFC 6066, 3: the only name in the list, as it stands. */
+static void
+hello_name(SSL *ssl, const struct tls_context *context)
+{
+	const unsigned char *in;
+	size_t size, length;
+
+	if (SSL_client_hello_get0_ext(
+		ssl, TLSEXT_TYPE_server_name, &in, &size) != 1 ||
+	    size < 5 || in[2] != TLSEXT_NAMETYPE_host_name)
+		return;
+	length = (size_t)in[3] << 8 | in[4];
+	if (length == size - 5 && length > 0)
+		(void)name_find(context, ssl, (const char *)in + 5, length);
+}
+
+/* RFC 8446, 4.2.1 */
+static bool
+hello_13(SSL *ssl)
+{
+	const unsigned char *in;
+	size_t size, i;
+
+	if (SSL_client_hello_get0_ext(
+		ssl, TLSEXT_TYPE_supported_versions, &in, &size) != 1)
+		return false;
+	for (i = 1; i + 1 < size; i += 2) {
+		if (in[i] == 3 && in[i + 1] == 4)
+			return true;
 	}
-	return SSL_TLSEXT_ERR_NOACK;
+	return false;
+}
+
+/*
+ * Before anything else is looked at: name_select() comes after a session was
+ * resumed, and that must be one of the right certificate's; and whether there
+ * are tickets depends on the version, which is not yet agreed on.
+ */
+static int
+hello_see(SSL *ssl, int *alert, void *argument)
+{
+	const struct tls_context *context = argument;
+
+	(void)alert;
+	hello_name(ssl, context);
+	if (context->tickets.cipher != NULL && hello_13(ssl))
+		(void)SSL_clear_options(ssl, SSL_OP_NO_TICKET);
+	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
 static SSL_CTX *
@@ -94,8 +157,11 @@ ssl_context_new(struct tls_context *context)
 	(void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	(void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_alpn_select_cb(ssl, protocol_select, NULL);
+	SSL_CTX_set_client_hello_cb(ssl, hello_see, context);
 	if (SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
 	    SSL_CTX_set_num_tickets(ssl, 0) == 1 &&
+	    SSL_CTX_set_max_early_data(ssl, 0) == 1 &&
+	    SSL_CTX_set_app_data(ssl, context) == 1 &&
 	    SSL_CTX_set_cipher_list(ssl, suites_12) == 1 &&
 	    SSL_CTX_set_ciphersuites(ssl, suites_13) == 1 &&
 	    SSL_CTX_set1_groups_list(ssl, groups) == 1 &&
@@ -104,6 +170,17 @@ ssl_context_new(struct tls_context *context)
 		return ssl;
 	SSL_CTX_free(ssl);
 	return NULL;
+}
+
+/* What a session of this context belongs to. */
+static bool
+sessions_bind(SSL_CTX *ssl, const X509 *certificate)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned length;
+
+	return X509_digest(certificate, EVP_sha256(), digest, &length) == 1 &&
+	    SSL_CTX_set_session_id_context(ssl, digest, length) == 1;
 }
 
 static bool
@@ -180,6 +257,7 @@ contexts_make(struct tls_context *context)
 		identity = &context->identities[i];
 		identity->ssl = ssl_context_new(context);
 		if (identity->ssl == NULL ||
+		    !sessions_bind(identity->ssl, identity->certificate) ||
 		    !identity_use(identity->ssl, identity))
 			return false;
 		twin = identity_twin(context, identity);
@@ -251,6 +329,7 @@ tls_context_free(struct tls_context *context)
 		X509_free(identity->certificate);
 		sk_X509_pop_free(identity->chain, X509_free);
 	}
+	EVP_CIPHER_free(context->tickets.cipher);
 	OSSL_LIB_CTX_free(context->library);
 	OPENSSL_free(context);
 }
@@ -299,6 +378,31 @@ tls_context_warm(struct tls_context *context)
 	tls_warm(tls_context_first(context));
 	for (i = 0; i < context->count; i++)
 		context->identities[i].remote.sign = sign;
+}
+
+int
+tls_context_tickets(
+    struct tls_context *context, tls_ticket *seal, tls_ticket *open)
+{
+	size_t i;
+
+	if (tls_tickets_init(&context->tickets, context->library, seal, open) ==
+	    -1)
+		return -1;
+	for (i = 0; i < context->count; i++) {
+		if (tls_tickets_use(context->identities[i].ssl) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+const struct tls_tickets *
+tls_context_sealing(const SSL *ssl)
+{
+	const struct tls_context *context =
+	    SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	return &context->tickets;
 }
 
 SSL_CTX *

@@ -6,6 +6,7 @@
 #define TLS_PARTS_H
 
 #include <openssl/evp.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include "tls.h"
@@ -31,6 +32,12 @@ int
 tls_key_sign(const struct tls_key *key, uint32_t scheme, const uint8_t *octets,
     size_t length, uint8_t *signature, size_t *signed_length);
 
+/* tls_seal.c: the signer's side, too */
+int tls_ticket_seal(const struct tls_ticket_key *key, const uint8_t *octets,
+    size_t length, uint8_t *dst, size_t *dst_length);
+int tls_ticket_open(const struct tls_ticket_key *key, const uint8_t *octets,
+    size_t length, uint8_t *dst, size_t *dst_length);
+
 /* tls_remote.c: keys that are elsewhere */
 
 /* The key of one certificate, as its public half shows it. */
@@ -49,12 +56,34 @@ EVP_PKEY *tls_remote_key(OSSL_LIB_CTX *library, struct tls_remote *remote);
 /* tls_warm.c: handshakes of this context that end where a key is asked. */
 void tls_warm(struct ssl_ctx_st *context);
 
+/* tls_ticket.c: tickets that are sealed elsewhere */
+
+struct tls_tickets {
+	tls_ticket *seal, *open;
+	EVP_CIPHER *cipher; /* that asks them; or NULL: no tickets */
+};
+
+/* What the provider has for OSSL_OP_CIPHER. */
+extern const struct ossl_algorithm_st tls_ticket_ciphers[];
+
+/* 0, or -1 when the library fails. */
+int tls_tickets_init(struct tls_tickets *tickets, OSSL_LIB_CTX *library,
+    tls_ticket *seal, tls_ticket *open);
+
+/* Connections of this context get such tickets. */
+int tls_tickets_use(SSL_CTX *ssl);
+
 /* tls_context.c */
 struct tls_context *
 tls_context_new(const uint8_t *chains, size_t length, tls_sign *sign);
 
 void tls_context_free(struct tls_context *context);
 void tls_context_warm(struct tls_context *context);
+int tls_context_tickets(
+    struct tls_context *context, tls_ticket *seal, tls_ticket *open);
+
+/* Of a connection's context. */
+const struct tls_tickets *tls_context_sealing(const SSL *ssl);
 
 /* The context that a connection begins with. */
 struct ssl_ctx_st *tls_context_first(const struct tls_context *context);

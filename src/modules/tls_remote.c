@@ -1,6 +1,7 @@
 /*
  * tls_remote.c - keys that are in another process: a provider of OpenSSL's
- * with two kinds of keys, whose only operation is to have something signed.
+ * with two kinds of keys, whose only operation is to have something signed; and
+ * with the cipher of tls_ticket.c.
  *
  * It is alone in a library context of its own.  In the default one, keys that
  * are none of ours would be sent here, too; what TLS does with its own stays
@@ -304,6 +305,8 @@ provider_query(void *provider, int operation, int *no_cache)
 	*no_cache = 0;
 	if (operation == OSSL_OP_KEYMGMT)
 		return keys;
+	if (operation == OSSL_OP_CIPHER)
+		return tls_ticket_ciphers;
 	return operation == OSSL_OP_SIGNATURE ? signatures : NULL;
 }
 

@@ -33,6 +33,58 @@ signer_ask(uint32_t certificate, uint32_t scheme, const uint8_t *octets,
 	return 0;
 }
 
+/* A ticket to be made or opened; the answer has the same form. */
+static int
+ticket_ask(uint32_t type, const uint8_t *octets, size_t length, uint8_t *dst,
+    size_t *dst_length)
+{
+	struct record record;
+	struct ch_octets *ticket = &record.u.octets;
+	int result = -1;
+
+	if (length > sizeof(ticket->octets))
+		return -1;
+	memset(ticket, 0, sizeof(*ticket));
+	ticket->length = (uint32_t)length;
+	memcpy(ticket->octets, octets, length);
+	if (channel_write(SIGNER_FD, &record, type, NULL, 0) == 0 &&
+	    channel_read(SIGNER_FD, &record, NULL, NULL) == 1 &&
+	    record.type == type + 1 && ticket->code == CODE_OK) {
+		memcpy(dst, ticket->octets, ticket->length);
+		*dst_length = ticket->length;
+		result = 0;
+	}
+	explicit_bzero(&record, sizeof(record));
+	return result;
+}
+
+static int
+seal_ask(const uint8_t *octets, size_t length, uint8_t *dst, size_t *dst_length)
+{
+	return ticket_ask(CH_SEAL, octets, length, dst, dst_length);
+}
+
+static int
+open_ask(const uint8_t *octets, size_t length, uint8_t *dst, size_t *dst_length)
+{
+	return ticket_ask(CH_UNSEAL, octets, length, dst, dst_length);
+}
+
+/* What the signer has written, its first octet apart: see chains_write(). */
+static struct tls_context *
+context_make(const struct tls_module *tls, const uint8_t *octets, size_t length)
+{
+	struct tls_context *context =
+	    tls->context_new(octets + 1, length - 1, signer_ask);
+
+	if (context != NULL && octets[0] == 1 &&
+	    tls->context_tickets(context, seal_ask, open_ask) == -1) {
+		tls->context_free(context);
+		return NULL;
+	}
+	return context;
+}
+
 struct tls_context *
 signer_context(int chains)
 {
@@ -45,7 +97,7 @@ signer_context(int chains)
 	if (tls != NULL && octets != NULL)
 		n = read_full(chains, octets, TLS_CHAINS);
 	if (n > 0)
-		context = tls->context_new(octets, (size_t)n, signer_ask);
+		context = context_make(tls, octets, (size_t)n);
 	free(octets);
 	return context;
 }

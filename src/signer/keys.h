@@ -5,7 +5,7 @@
 #ifndef KEYS_H
 #define KEYS_H
 
-#include "signer.h"
+#include "tickets.h"
 
 struct keys {
 	const struct tls_module *tls;
@@ -20,6 +20,20 @@ struct keys {
  */
 int signer_close_in(const struct signer_place *place) MUST_CHECK;
 
+/* All that the signer has. */
+struct held {
+	struct keys keys;
+	struct tickets tickets;
+};
+
+/* What one session has had of it. */
+struct share {
+	unsigned opens; /* tickets, whether it came to something or not */
+	bool resumed;   /* one was good */
+	bool asked;     /* for its signature: no ticket is opened after it */
+	bool sealed;    /* that is the last */
+};
+
 /* All that are configured; -1 with a sentence, and there are none. */
 int keys_load(const struct config *config, struct keys *keys,
     char text[CHANNEL_TEXT]) MUST_CHECK;
@@ -29,5 +43,12 @@ void keys_free(struct keys *keys);
 /* The answer to CH_SIGN in request, into answer. */
 void keys_answer(const struct keys *keys, const struct ch_sign *request,
     struct ch_octets *answer);
+
+/*
+ * The answer to the question in record, into record; its type is one more.
+ * false: a question that this session may not ask, or not any more.
+ */
+bool session_answer(const struct held *held, struct share *share,
+    struct record *record) MUST_CHECK;
 
 #endif

@@ -56,6 +56,31 @@ shape_12(const uint8_t *octets, size_t length)
 	return false;
 }
 
+/*
+ * A SEQUENCE, as DER has it, that begins with the numbers 1 and 0x0304, and is
+ * all there is: SSL_SESSION's, of OpenSSL, whose second is the protocol.
+ */
+bool
+signer_shape_session(const uint8_t *octets, size_t length)
+{
+	static const uint8_t begin[] = {2, 1, 1, 2, 2, 3, 4};
+	size_t head = 2, body;
+
+	if (length < 4 + sizeof(begin) || octets[0] != 0x30)
+		return false;
+	body = octets[1];
+	if (body == 0x81) {
+		head = 3;
+		body = octets[2];
+	} else if (body == 0x82) {
+		head = 4;
+		body = (size_t)octets[2] << 8 | octets[3];
+	} else if (body > 0x7f)
+		return false;
+	return head + body == length &&
+	    memcmp(octets + head, begin, sizeof(begin)) == 0;
+}
+
 bool
 signer_shape(uint32_t scheme, const uint8_t *octets, size_t length)
 {

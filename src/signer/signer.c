@@ -20,12 +20,14 @@
 
 #include "keys.h"
 
-#define SESSIONS_MAX 1000 /* that have not signed yet; more get nothing */
+#define SESSIONS_MAX 1000 /* in their handshakes; more get nothing */
 
 /* clang-format off */
 static const struct sandbox_rule rules[] = {
 	{ SYS_sendmsg, SANDBOX_ALLOW },
 	{ SYS_recvmsg, SANDBOX_ALLOW },
+	{ SYS_fstat, SANDBOX_ALLOW },
+	{ SYS_pread64, SANDBOX_ALLOW },
 #ifdef SYS_poll
 	{ SYS_poll, SANDBOX_ALLOW },
 #else
@@ -55,6 +57,7 @@ static const struct sandbox_rule rules[] = {
 /* Channels: the first is the parent's, the others are sessions'. */
 struct table {
 	struct pollfd fds[1 + SESSIONS_MAX];
+	struct share shares[1 + SESSIONS_MAX]; /* what each has had */
 	size_t count;
 };
 
@@ -78,8 +81,30 @@ signer_close_in(const struct signer_place *place)
 }
 
 /* A session of its own; where there are too many it gets nothing. */
+static void
+session_take(struct table *table, int fd)
+{
+	if (table->count == ARRAY_SIZE(table->fds)) {
+		(void)close(fd);
+		return;
+	}
+	table->shares[table->count] = (struct share){0};
+	table->fds[table->count++] =
+	    (struct pollfd){.fd = fd, .events = POLLIN};
+}
+
+/* Other keys for tickets: those before them stay where it has none. */
+static void
+tickets_take(struct held *held, int fd, uid_t owner)
+{
+	if (tickets_read(fd, owner, &held->tickets) == -1)
+		errno = 0; /* who sent it has said why, if there is something */
+	(void)close(fd);
+}
+
+/* What the parent's side has to say; false at its end. */
 static bool
-session_take(struct table *table)
+control_hear(struct held *held, struct table *table, uid_t owner)
 {
 	struct record record;
 	size_t count = 1;
@@ -87,46 +112,49 @@ session_take(struct table *table)
 
 	if (channel_read(table->fds[0].fd, &record, &fd, &count) != 1)
 		return false;
-	if (record.type != CH_SERVE || count != 1 ||
-	    table->count == ARRAY_SIZE(table->fds)) {
-		if (count == 1)
-			(void)close(fd);
+	if (count != 1)
 		return true;
-	}
-	table->fds[table->count++] =
-	    (struct pollfd){.fd = fd, .events = POLLIN};
+	if (record.type == CH_SERVE)
+		session_take(table, fd);
+	else if (record.type == CH_TICKETS)
+		tickets_take(held, fd, owner);
+	else
+		(void)close(fd);
 	return true;
 }
 
-/* One question is all that a session has. */
-static void
-session_serve(const struct keys *keys, int fd)
+/*
+ * One question; false when it was the last.  The answers that a session can
+ * have fit into its channel, so that nobody waits for one that does not read.
+ */
+static bool
+session_serve(const struct held *held, struct share *share, int fd)
 {
 	struct record record;
-	struct ch_sign request;
 
-	if (channel_read(fd, &record, NULL, NULL) == 1 &&
-	    record.type == CH_SIGN) {
-		request = record.u.sign;
-		keys_answer(keys, &request, &record.u.octets);
-		if (channel_write(fd, &record, CH_SIGN + 1, NULL, 0) == -1)
-			errno = 0; /* the front has gone */
-	}
-	(void)close(fd);
+	if (channel_read(fd, &record, NULL, NULL) != 1 ||
+	    !session_answer(held, share, &record) ||
+	    channel_write(fd, &record, record.type + 1, NULL, 0) == -1)
+		return false;
+	explicit_bzero(&record, sizeof(record));
+	return !share->sealed;
 }
 
 static void
-sessions_serve(const struct keys *keys, struct table *table)
+sessions_serve(const struct held *held, struct table *table)
 {
 	size_t i = 1;
 
 	while (i < table->count) {
-		if (table->fds[i].revents == 0) {
+		if (table->fds[i].revents == 0 ||
+		    session_serve(held, &table->shares[i], table->fds[i].fd)) {
 			i++;
 			continue;
 		}
-		session_serve(keys, table->fds[i].fd);
-		table->fds[i] = table->fds[--table->count];
+		(void)close(table->fds[i].fd);
+		table->count--;
+		table->fds[i] = table->fds[table->count];
+		table->shares[i] = table->shares[table->count];
 	}
 }
 
@@ -149,7 +177,7 @@ sessions_refuse(int control)
 }
 
 static void
-serve(const struct keys *keys, int control)
+serve(struct held *held, int control, uid_t owner)
 {
 	struct table *table = calloc(1, sizeof(*table));
 	bool open = true;
@@ -165,30 +193,35 @@ serve(const struct keys *keys, int control)
 			return;
 		}
 		/* Those that were there: one that comes now has no revents. */
-		sessions_serve(keys, table);
+		sessions_serve(held, table);
 		if (open && table->fds[0].revents != 0 &&
-		    !session_take(table)) {
+		    !control_hear(held, table, owner)) {
 			open = false;
 			table->fds[0].fd = -1; /* poll(2) passes it over */
 		}
 	}
 }
 
-/* All certificates, which are no secret, to who makes a context of them. */
+/*
+ * All certificates, which are no secret, to who makes a context of them; before
+ * them an octet, 1 where there are keys for tickets.
+ */
 static void
-chains_write(const struct keys *keys, int fd)
+chains_write(const struct keys *keys, bool tickets, int fd)
 {
 	uint8_t *chains = malloc(TLS_CHAINS);
-	size_t length = 0, n, i;
+	size_t length = 1, n, i;
 
-	for (i = 0; chains != NULL && i < keys->count; i++) {
+	if (chains != NULL)
+		chains[0] = tickets;
+	for (i = 0; chains != NULL && length > 0 && i < keys->count; i++) {
 		n = keys->tls->key_chain(keys->key[i], (uint32_t)i,
 		    chains + length, TLS_CHAINS - length);
 		length += n;
 		if (n == 0)
 			length = 0;
 	}
-	if (length > 0 && write_full(fd, chains, length) == -1)
+	if (length > 1 && write_full(fd, chains, length) == -1)
 		errno = 0; /* nobody wants them any more */
 	free(chains);
 }
@@ -238,20 +271,41 @@ descriptors_keep(int *control, int *chains)
 	*chains = 4;
 }
 
+/* Without keys for tickets there is TLS all the same. */
+static void
+tickets_load(const struct config *config, struct tickets *tickets, char *text)
+{
+	char trouble[CHANNEL_TEXT];
+	int fd = tickets_open(config, trouble);
+
+	if (fd != -1) {
+		if (tickets_read(fd, geteuid(), tickets) == -1)
+			text_cut(trouble, sizeof(trouble),
+			    "no resumption: %s: %s", TICKETS_FILE,
+			    strerror(errno));
+		(void)close(fd);
+	}
+	if (text[0] == '\0')
+		memcpy(text, trouble, sizeof(trouble));
+}
+
 static _Noreturn void
 signer_run(const struct config *config, const struct signer_place *place,
     int control, int chains)
 {
+	struct held held;
 	char text[CHANNEL_TEXT];
-	struct keys keys;
+	uid_t owner = geteuid();
 	bool good;
 
 	platform_hide();
 	descriptors_keep(&control, &chains);
-	good = keys_load(config, &keys, text) == 0;
+	memset(&held, 0, sizeof(held));
+	good = keys_load(config, &held.keys, text) == 0;
 	if (good) {
-		trouble_find(&keys, text);
-		chains_write(&keys, chains);
+		trouble_find(&held.keys, text);
+		tickets_load(config, &held.tickets, text);
+		chains_write(&held.keys, held.tickets.count > 0, chains);
 	}
 	(void)close(chains);
 	if (good && signer_close_in(place) == -1) {
@@ -261,7 +315,7 @@ signer_run(const struct config *config, const struct signer_place *place,
 	}
 	ready_say(control, good, text);
 	if (good)
-		serve(&keys, control);
+		serve(&held, control, owner);
 	else
 		sessions_refuse(control);
 	_exit(0);
@@ -326,6 +380,23 @@ signer_connect(const struct signer *signer)
 	}
 	(void)close(ends[1]);
 	return ends[0];
+}
+
+int
+signer_tickets(const struct config *config, const struct signer *signer,
+    char text[CHANNEL_TEXT])
+{
+	struct record record;
+	int fd = tickets_open(config, text), result;
+
+	if (fd == -1)
+		return -1;
+	memset(&record.u.tickets, 0, sizeof(record.u.tickets));
+	result = channel_write(signer->control, &record, CH_TICKETS, &fd, 1);
+	if (result == -1)
+		text_cut(text, CHANNEL_TEXT, "the signer: %s", strerror(errno));
+	(void)close(fd);
+	return result;
 }
 
 void

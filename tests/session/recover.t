@@ -208,7 +208,7 @@ subtest 'everybody\'s' => sub {
     # Who sees to it that nobody is believed: odd things, by users and root.
     symlink("$state/60011", "$state/60041");
     Pop3d::file_put("$state/60042", '');
-    Pop3d::file_put("$state/notes", '');
+    Pop3d::file_put("$state/$_", '') for qw(notes tls-tickets tls-tickets.lock);
     mkdir("$state/$_", 0700) for qw(60043 060011 lost+found);
     chown(60011, 60012, "$state/60043");
     Pop3d::file_put("$state/60043/=etc=passwd.journal", 'x');

@@ -69,6 +69,7 @@ static const struct {
 	{ CH_SECURE, sizeof(struct ch_secure) },
 	{ CH_SERVE, sizeof(struct ch_serve) },
 	{ CH_SERVING, sizeof(struct ch_result) },
+	{ CH_TICKETS, sizeof(struct ch_tickets) },
     /* clang-format on */
 };
 
@@ -121,6 +122,7 @@ static const struct {
 	{ CH_TAKE + 1, U(result.code), CODE_LIMIT - 1 },
 	{ CH_DROP + 1, U(result.code), CODE_LIMIT - 1 },
 	{ CH_SECURE, U(secure.code), CODE_LIMIT - 1 },
+	{ CH_SECURE, U(secure.resumed), 1 },
 	{ CH_SERVE, U(serve.signatures), 1 },
 	{ CH_SERVING, U(result.code), CODE_LIMIT - 1 },
     /* clang-format on */
