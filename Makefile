@@ -113,7 +113,7 @@ build/unit/%: tests/unit/%.c build/asan/rooms.a | $(MODULES) \
 
 # What the tests of sessions work with.
 HELPERS = build/session/agent build/session/coarse.so build/session/freed.so \
-	build/session/clocks.so build/session/updates
+	build/session/clocks.so build/session/later.so build/session/updates
 
 build/session/%: tests/session/%.c
 	@mkdir -p $(@D)

@@ -4,7 +4,6 @@
 
 use strict;
 use warnings;
-no warnings qw(portable);    # addresses have 64 bits
 
 use FindBin;
 use lib "$FindBin::Bin/../lib";
@@ -14,7 +13,7 @@ use Test::More;
 
 use Pop3d;
 use Pop3d::Corpus;
-use Pop3d::Tls qw(certificate s_client secrets tls_client);
+use Pop3d::Tls qw(certificate holds s_client secrets tls_client);
 
 my $root = Pop3d::as_root();
 my ($three) = Pop3d::Corpus::mailbox('three');
@@ -197,22 +196,6 @@ subtest 'failures are counted over STLS' => sub {
     $client->ask('BAD') for 1 .. 3;
     like($client->ask('BAD'), qr/one too many/, 'nonsense, too');
 } if eval { require IO::Socket::SSL };
-
-# Octets of any of the secrets in what a process has mapped.
-sub holds {
-    my ($pid, @secrets) = @_;
-    my $maps = Pop3d::file_get("/proc/$pid/maps") // return 'gone';
-    open(my $memory, '<:raw', "/proc/$pid/mem") or return 'closed';
-    for my $line (split /\n/, $maps) {
-        my ($from, $to) = $line =~ /^(\w+)-(\w+) r/ or next;
-        next if $line =~ /\[vvar|\[vsyscall/;
-        sysseek($memory, hex $from, 0);
-        my $octets = '';
-        sysread($memory, $octets, hex($to) - hex $from) or next;
-        for (@secrets) { return 'yes' if index($octets, $_) >= 0 }
-    }
-    return 'no';
-}
 
 SKIP: {
     skip('needs root: the memory of processes', 1) if !$root;

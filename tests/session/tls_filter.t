@@ -248,6 +248,10 @@ sub kinds {
     good($port, 'a protocol among others', version => $_, protocols => ['http/1.1', 'pop3']) for '1.2', '1.3';
     my $many = join(',', (map { sprintf('%0200d', $_) } 1 .. 300), 'pop3');
     like(s_client($site, $port, "QUIT\n", $_, '-alpn', $many), qr/\+OK bye/, "a large hello, $_") for qw(-tls1_2 -tls1_3);
+    my $ticket = "$site->{dir}/ticket";
+    like(s_client($site, $port, "QUIT\n", '-sess_out', $ticket), qr/^New, TLSv1\.3/m, 'a ticket');
+    like(s_client($site, $port, "QUIT\n", '-sess_in', $ticket, @$_), qr/^Reused, TLSv1\.3/m, "resumed @$_")
+        for [], ['-groups', 'X448:P-256'];
     good($port, 'an unknown name', version => $_, name => 'x' x 250) for '1.2', '1.3';
     for my $version ('1.2', '1.3') {
         bad($port, "$version: X448 alone", version => $version, groups => 'X448');

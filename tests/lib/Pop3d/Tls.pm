@@ -5,13 +5,14 @@ package Pop3d::Tls;
 
 use strict;
 use warnings;
+no warnings qw(portable);    # addresses have 64 bits
 
 use Exporter qw(import);
 use IO::Socket::INET;
 
 use Pop3d;
 
-our @EXPORT_OK = qw(certificate facts s_client secrets tls_client);
+our @EXPORT_OK = qw(certificate holds s_client secrets tls_client);
 
 my %kinds = (rsa => 'rsa:2048', ec => 'ec -pkeyopt ec_paramgen_curve:P-256');
 
@@ -40,6 +41,22 @@ sub secrets {
         push @secrets, $octets, scalar reverse $octets;
     }
     return @secrets;
+}
+
+# Octets of any of the secrets in what a process has mapped.
+sub holds {
+    my ($pid, @secrets) = @_;
+    my $maps = Pop3d::file_get("/proc/$pid/maps") // return 'gone';
+    open(my $memory, '<:raw', "/proc/$pid/mem") or return 'closed';
+    for my $line (split /\n/, $maps) {
+        my ($from, $to) = $line =~ /^(\w+)-(\w+) r/ or next;
+        next if $line =~ /\[vvar|\[vsyscall/;
+        sysseek($memory, hex $from, 0);
+        my $octets = '';
+        sysread($memory, $octets, hex($to) - hex $from) or next;
+        for (@secrets) { return 'yes' if index($octets, $_) >= 0 }
+    }
+    return 'no';
 }
 
 # Say lines to a port: everything that came, diagnostics and all.
