@@ -42,7 +42,7 @@ static void
 rule_name(const struct config *config, const struct verifier_facts *facts,
     struct ch_account *account)
 {
-	char user[CHANNEL_NAME];
+	char user[CHANNEL_NAME] = ""; /* all of it is copied */
 
 	(void)facts;
 	user_name(config, account->name, user);

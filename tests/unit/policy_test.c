@@ -7,6 +7,7 @@
 
 #include "sasl_world.h"
 
+#include "auth/method.h"
 #include "mailauth/database.h"
 
 #define SECRET "open sesame"
@@ -391,6 +392,52 @@ test_check(void)
 	world_set("deny-users", "");
 }
 
+/* Octets behind a text's end that are not 0. */
+static size_t
+rest_count(const char *text, size_t size)
+{
+	size_t i, count = 0;
+
+	for (i = strlen(text); i < size; i++)
+		count += text[i] != '\0';
+	return count;
+}
+
+/* What calls before have left there. */
+static __attribute__((__noinline__)) void
+stack_soil(void)
+{
+	char octets[65536];
+
+	memset(octets, 0xa5, sizeof(octets));
+	/* The compiler must not see that nobody reads them. */
+	__asm__ volatile("" : : "r"(octets) : "memory");
+}
+
+/*
+ * The record goes to a process that becomes the user: what was left on the
+ * stack by who has seen hashes must not go along.
+ */
+static void
+test_rest(void)
+{
+	struct ch_account *a = &world_account;
+	size_t i, count = 0;
+
+	for (i = 0; i < 4; i++) {
+		way_password(i % 2 == 0 ? "joe" : "ann", i < 2);
+		stack_soil();
+		policy_judge(&world_config, &world_facts, a);
+		count += rest_count(a->name, sizeof(a->name)) +
+		    rest_count(a->home, sizeof(a->home)) +
+		    rest_count(a->mailbox, sizeof(a->mailbox)) +
+		    rest_count(a->reason, sizeof(a->reason)) +
+		    rest_count(a->text, sizeof(a->text));
+	}
+	ok(count == 0, "nothing but the account is in its record: %zu octets",
+	    count);
+}
+
 int
 main(void)
 {
@@ -404,6 +451,7 @@ main(void)
 	world_set("passwd-file", world_path("passwd"));
 	world_set("mailauth-file", world_path("secrets"));
 	world_set("mailbox", "mbox:/v/%u");
+	test_rest();
 	test_lists();
 	test_names();
 	test_access();
