@@ -116,7 +116,19 @@ struct tls_module {
 	    size_t *dst_length);
 
 	/*
-	 * The front's side.  A context with all certificates of chains, which
+	 * Have the library fetch what a signature needs, before one is asked
+	 * for; none is made.
+	 */
+	void (*key_warm)(const struct tls_key *key);
+
+	/*
+	 * The front's side.  Have the library fetch what any context needs,
+	 * while the certificates are still on their way.
+	 */
+	void (*start)(void);
+
+	/*
+	 * A context with all certificates of chains, which
 	 * are key_chain()s one behind the other.  NULL when there is none in
 	 * it, or the library fails.  sign NULL: only to see whether it works.
 	 */

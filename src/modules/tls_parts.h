@@ -32,6 +32,8 @@ int
 tls_key_sign(const struct tls_key *key, uint32_t scheme, const uint8_t *octets,
     size_t length, uint8_t *signature, size_t *signed_length);
 
+void tls_key_warm(const struct tls_key *key);
+
 /* tls_seal.c: the signer's side, too */
 int tls_ticket_seal(const struct tls_ticket_key *key, const uint8_t *octets,
     size_t length, uint8_t *dst, size_t *dst_length);
@@ -53,7 +55,10 @@ OSSL_LIB_CTX *tls_remote_library(void);
 /* A key whose signatures are remote's; NULL when the library fails. */
 EVP_PKEY *tls_remote_key(OSSL_LIB_CTX *library, struct tls_remote *remote);
 
-/* tls_warm.c: handshakes of this context that end where a key is asked. */
+/* tls_warm.c: what the library fetches on first need, fetched earlier */
+void tls_start_early(void);
+
+/* Handshakes of this context that end where a key is asked. */
 void tls_warm(struct ssl_ctx_st *context);
 
 /* tls_ticket.c: tickets that are sealed elsewhere */

@@ -93,9 +93,11 @@ signer_context(int chains)
 	struct tls_context *context = NULL;
 	ssize_t n = -1;
 
-	/* The module first: the signer is busy reading keys meanwhile. */
-	if (tls != NULL && octets != NULL)
+	/* These first: the signer is busy reading keys meanwhile. */
+	if (tls != NULL && octets != NULL) {
+		tls->start();
 		n = read_full(chains, octets, TLS_CHAINS);
+	}
 	if (n > 0)
 		context = context_make(tls, octets, (size_t)n);
 	free(octets);

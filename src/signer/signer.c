@@ -297,6 +297,7 @@ signer_run(const struct config *config, const struct signer_place *place,
 	char text[CHANNEL_TEXT];
 	uid_t owner = geteuid();
 	bool good;
+	size_t i;
 
 	platform_hide();
 	descriptors_keep(&control, &chains);
@@ -308,6 +309,9 @@ signer_run(const struct config *config, const struct signer_place *place,
 		chains_write(&held.keys, held.tickets.count > 0, chains);
 	}
 	(void)close(chains);
+	/* The front is busy with the certificates meanwhile. */
+	for (i = 0; good && i < held.keys.count; i++)
+		held.keys.tls->key_warm(held.keys.key[i]);
 	if (good && signer_close_in(place) == -1) {
 		text_cut(text, sizeof(text), "cannot close the signer in: %s",
 		    strerror(errno));
