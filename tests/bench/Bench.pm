@@ -40,7 +40,9 @@ sub spew
 
 sub build
 {
-	my %libs = (gen => ['-lm'], poll => ['-lcrypt'], lookup => ['-I', "$top/include",
+	my %libs = (gen => ['-lm'], client => ['-lssl', '-lcrypto'],
+	    handshake => ['-lssl', '-lcrypto'],
+	    sendfile => ['-lssl', '-lcrypto'], poll => ['-lcrypt'], lookup => ['-I', "$top/include",
 	    glob("$top/build/obj/{base,crypto}/*.o"),
 	    map { "$top/build/obj/mailauth/$_.o" }
 	    qw(database entry find keys)]);
@@ -48,8 +50,8 @@ sub build
 	make_path($bin);
 	# A module is looked for beside the program.
 	symlink('../pop3d-crypto.so', "$bin/pop3d-crypto.so");
-	for my $name (qw(bare client connect copy folders gen guess lookup poll
-	    sendfile spawn split)) {
+	for my $name (qw(bare client connect copy folders gen guess handshake
+	    lookup poll reap sendfile spawn split)) {
 		my ($c, $h, $out) = ("$here/$name.c", "$here/bench.h",
 		    "$bin/$name");
 		next if -e $out && -M $out < -M $c && -M $out < -M $h;

@@ -1,5 +1,5 @@
 /*
- * client -p port [-W window] [-c converted] [-l] user password - log in, STAT,
+ * client -p port [-W window] [-c converted] [-lt] user password - log in, STAT,
  * LIST, then RETR of every message with that many commands in flight, QUIT.
  * Prints the seconds from the first RETR to the last octet of the last
  * message, its octets (without the +OK lines) and MB/s of 10^6 octets.
@@ -8,11 +8,14 @@
  * does not count the dots that are doubled.  With -l it passes over as many
  * octets as LIST said and looks at the rest alone, which is as little as a
  * client can do.  With -c it compares every octet with that file, which is not
- * for measuring.
+ * for measuring.  With -t it speaks TLS 1.3 with AES-128-GCM from the first
+ * octet, and believes any certificate.
  */
 
 #include <sys/mman.h>
 #include <sys/stat.h>
+
+#include <openssl/ssl.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,6 +29,7 @@
 /* What has been received is buffer[from] to buffer[to]. */
 struct client {
 	int s;
+	SSL *tls; /* or NULL */
 	uint64_t window;
 	int list;         /* pass over what LIST said */
 	uint64_t *octets; /* of each message, from LIST */
@@ -40,6 +44,28 @@ struct client {
 	size_t from, to;
 };
 
+static void
+client_write(struct client *c, const char *data, size_t size)
+{
+	if (c->tls == NULL)
+		bench_write(c->s, data, size);
+	else if (SSL_write(c->tls, data, (int)size) != (int)size)
+		errx(1, "SSL_write");
+}
+
+static ssize_t
+client_read(struct client *c, char *dst, size_t size)
+{
+	ssize_t n;
+
+	if (c->tls != NULL)
+		return (SSL_read(c->tls, dst, (int)size));
+	do
+		n = read(c->s, dst, size);
+	while (n == -1 && errno == EINTR);
+	return (n);
+}
+
 /* Ask for as many as the window has room for. */
 static void
 client_request(struct client *c)
@@ -51,7 +77,7 @@ client_request(struct client *c)
 		have += (size_t)snprintf(text + have, sizeof(text) - have,
 		    "RETR %ju\r\n", (uintmax_t)++c->asked);
 	if (have > 0)
-		bench_write(c->s, text, have);
+		client_write(c, text, have);
 }
 
 /*
@@ -70,9 +96,7 @@ client_fill(struct client *c)
 	c->from = 0;
 	if (c->to == CLIENT_BUFFER)
 		errx(1, "a line that does not end");
-	do
-		n = read(c->s, c->buffer + c->to, CLIENT_BUFFER - c->to);
-	while (n == -1 && errno == EINTR);
+	n = client_read(c, c->buffer + c->to, CLIENT_BUFFER - c->to);
 	if (n == -1)
 		err(1, "read");
 	if (n == 0)
@@ -122,7 +146,7 @@ client_ask(struct client *c, const char *verb, const char *argument)
 	    *argument != '\0' ? " " : "", argument);
 	if (n < 0 || (size_t)n >= sizeof(line))
 		errx(1, "too long");
-	bench_write(c->s, line, (size_t)n);
+	client_write(c, line, (size_t)n);
 	return (client_ok(c));
 }
 
@@ -226,14 +250,27 @@ expect_open(struct client *c, const char *path)
 	close(fd);
 }
 
+static void
+tls_begin(struct client *c)
+{
+	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+
+	if (tls == NULL ||
+	    SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION) != 1 ||
+	    SSL_CTX_set_ciphersuites(tls, "TLS_AES_128_GCM_SHA256") != 1 ||
+	    (c->tls = SSL_new(tls)) == NULL || SSL_set_fd(c->tls, c->s) != 1 ||
+	    SSL_connect(c->tls) != 1)
+		errx(1, "no handshake");
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct client c = {.window = 1};
 	uint64_t port = 0;
-	int option;
+	int option, tls = 0;
 
-	while ((option = getopt(argc, argv, "c:lp:W:")) != -1)
+	while ((option = getopt(argc, argv, "c:lp:tW:")) != -1)
 		switch (option) {
 		case 'c':
 			expect_open(&c, optarg);
@@ -244,6 +281,9 @@ main(int argc, char **argv)
 		case 'p':
 			port = bench_number(optarg, 1, 65535);
 			break;
+		case 't':
+			tls = 1;
+			break;
 		case 'W':
 			c.window = bench_number(optarg, 1, CLIENT_WINDOW_MAX);
 			break;
@@ -252,13 +292,15 @@ main(int argc, char **argv)
 		}
 	if (argc - optind != 2 || port == 0)
 		errx(1,
-		    "usage: client -p port [-W window] [-c converted] "
+		    "usage: client -p port [-W window] [-c converted] [-lt] "
 		    "user password");
 	alarm(BENCH_LIMIT);
 	if ((c.buffer = malloc(CLIENT_BUFFER)) == NULL)
 		err(1, "malloc");
 	memset(c.buffer, 1, CLIENT_BUFFER);
 	c.s = bench_connect(port);
+	if (tls)
+		tls_begin(&c);
 	client_ok(&c);
 	client_ask(&c, "USER", argv[optind]);
 	client_ask(&c, "PASS", argv[optind + 1]);

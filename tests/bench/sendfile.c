@@ -1,16 +1,24 @@
 /*
- * sendfile [-p port] converted - a bare sender that speaks just enough POP3:
- * any login is right, STAT, LIST, RETR and QUIT work, all else is +OK.
- * Messages are octets that were converted before, sent by sendfile(2) without
- * a look at them: what pop3d's RETR is measured against.
+ * sendfile [-p port] [-t pem] converted - a bare sender that speaks just
+ * enough POP3: any login is right, STAT, LIST, RETR and QUIT work, all else is
+ * +OK.  Messages are octets that were converted before, sent by sendfile(2)
+ * without a look at them: what pop3d's RETR is measured against.
  *
  * With -p it listens on 127.0.0.1 and forks for each connection, as pop3d -F
  * does; without, it serves its standard input and output, as under inetd.
+ *
+ * With -t it speaks TLS from the first octet, with the certificate and the key
+ * of that file, and messages go from the mapped file to SSL_write(3).  All is
+ * as OpenSSL has it by default; with -p there is one SSL_CTX for all, made
+ * before the first connection.
  */
 
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <openssl/ssl.h>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -21,13 +29,59 @@
 
 #define LISTEN_LIMIT 3600 /* seconds; whoever started it ends it earlier */
 #define LIST_LINE 64
+#define TLS_PIECE 65536 /* octets a SSL_write */
 
 struct mail {
 	int fd;
+	const char *text; /* with TLS */
 	const struct bench_entry *message;
 	size_t count;
 	uint64_t octets;
 };
+
+/* The client: a socket, or inetd's descriptors, and TLS on them or NULL. */
+struct peer {
+	int in, out;
+	SSL *tls;
+};
+
+static void
+mail_map(struct mail *m, const char *path)
+{
+	struct stat st;
+
+	if (fstat(m->fd, &st) == -1)
+		err(1, "%s", path);
+	m->text =
+	    mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, m->fd, 0);
+	if (m->text == MAP_FAILED)
+		err(1, "%s", path);
+}
+
+static void
+peer_write(const struct peer *p, const char *data, size_t size)
+{
+	size_t n;
+
+	if (p->tls == NULL) {
+		bench_write(p->out, data, size);
+		return;
+	}
+	while (size > 0) {
+		n = size < TLS_PIECE ? size : TLS_PIECE;
+		if (SSL_write(p->tls, data, (int)n) != (int)n)
+			errx(1, "SSL_write");
+		data += n;
+		size -= n;
+	}
+}
+
+static ssize_t
+peer_read(const struct peer *p, char *dst, size_t size)
+{
+	return (p->tls == NULL ? read(p->in, dst, size) :
+				 SSL_read(p->tls, dst, (int)size));
+}
 
 static void
 mail_open(struct mail *m, const char *path)
@@ -54,7 +108,7 @@ mail_open(struct mail *m, const char *path)
 
 /* MSG_MORE: the first octets of the message share a packet with the line. */
 static void
-message_send(const struct mail *m, const char *number, int s)
+message_send(const struct mail *m, const char *number, const struct peer *p)
 {
 	unsigned long n = strtoul(number, NULL, 10);
 	const struct bench_entry *e;
@@ -62,16 +116,21 @@ message_send(const struct mail *m, const char *number, int s)
 	off_t from, end;
 
 	if (n < 1 || n > m->count) {
-		bench_write(s, "-ERR\r\n", 6);
+		peer_write(p, "-ERR\r\n", 6);
 		return;
 	}
 	e = &m->message[n - 1];
+	if (p->tls != NULL) {
+		peer_write(p, "+OK\r\n", 5);
+		peer_write(p, m->text + e->offset, e->wire);
+		return;
+	}
 	from = (off_t)e->offset;
 	end = from + (off_t)e->wire;
-	if (send(s, "+OK\r\n", 5, MSG_MORE) != 5)
+	if (send(p->out, "+OK\r\n", 5, MSG_MORE) != 5)
 		err(1, "send");
 	while (from < end) {
-		done = sendfile(s, m->fd, &from, (size_t)(end - from));
+		done = sendfile(p->out, m->fd, &from, (size_t)(end - from));
 		if (done == -1 && errno == EINTR)
 			continue;
 		if (done == -1)
@@ -82,7 +141,7 @@ message_send(const struct mail *m, const char *number, int s)
 }
 
 static void
-list_send(const struct mail *m, int s)
+list_send(const struct mail *m, const struct peer *p)
 {
 	size_t i, have, room = (m->count + 2) * LIST_LINE;
 	char *text;
@@ -94,43 +153,40 @@ list_send(const struct mail *m, int s)
 		have += (size_t)snprintf(text + have, room - have,
 		    "%zu %ju\r\n", i + 1, (uintmax_t)m->message[i].octets);
 	have += (size_t)snprintf(text + have, room - have, ".\r\n");
-	bench_write(s, text, have);
+	peer_write(p, text, have);
 	free(text);
 }
 
 /* Returns 0 when that was QUIT. */
 static int
-command_run(const struct mail *m, const char *line, int s)
+command_run(const struct mail *m, const char *line, const struct peer *p)
 {
 	char text[128];
 	int n;
 
 	if (strncasecmp(line, "RETR ", 5) == 0)
-		message_send(m, line + 5, s);
+		message_send(m, line + 5, p);
 	else if (strcasecmp(line, "STAT") == 0) {
 		n = snprintf(text, sizeof(text), "+OK %zu %ju\r\n", m->count,
 		    (uintmax_t)m->octets);
-		bench_write(s, text, (size_t)n);
+		peer_write(p, text, (size_t)n);
 	} else if (strcasecmp(line, "LIST") == 0)
-		list_send(m, s);
+		list_send(m, p);
 	else
-		bench_write(s, "+OK\r\n", 5);
+		peer_write(p, "+OK\r\n", 5);
 	return (strcasecmp(line, "QUIT") != 0);
 }
 
 static void
-session_run(const struct mail *m, int in, int out)
+lines_run(const struct mail *m, const struct peer *p)
 {
 	char buffer[65536], *end, *line;
 	size_t have = 0;
 	ssize_t n;
-	int one = 1;
 
-	alarm(BENCH_LIMIT);
-	(void)setsockopt(out, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	bench_write(out, "+OK ready\r\n", 11);
+	peer_write(p, "+OK ready\r\n", 11);
 	for (;;) {
-		n = read(in, buffer + have, sizeof(buffer) - have);
+		n = peer_read(p, buffer + have, sizeof(buffer) - have);
 		if (n <= 0)
 			return;
 		have += (size_t)n;
@@ -140,7 +196,7 @@ session_run(const struct mail *m, int in, int out)
 			*end = '\0';
 			if (end > line && end[-1] == '\r')
 				end[-1] = '\0';
-			if (!command_run(m, line, out))
+			if (!command_run(m, line, p))
 				return;
 			line = end + 1;
 		}
@@ -150,7 +206,26 @@ session_run(const struct mail *m, int in, int out)
 }
 
 static void
-listener_run(const struct mail *m, uint64_t port)
+session_run(const struct mail *m, SSL_CTX *tls, int in, int out)
+{
+	struct peer p = {in, out, NULL};
+	int one = 1;
+
+	alarm(BENCH_LIMIT);
+	(void)setsockopt(out, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (tls != NULL) {
+		if ((p.tls = SSL_new(tls)) == NULL ||
+		    SSL_set_rfd(p.tls, in) != 1 ||
+		    SSL_set_wfd(p.tls, out) != 1 || SSL_accept(p.tls) != 1)
+			return;
+	}
+	lines_run(m, &p);
+	if (tls != NULL)
+		(void)SSL_shutdown(p.tls);
+}
+
+static void
+listener_run(const struct mail *m, SSL_CTX *tls, uint64_t port)
 {
 	struct sockaddr_in a = bench_address(port);
 	int c, one = 1, s;
@@ -160,7 +235,6 @@ listener_run(const struct mail *m, uint64_t port)
 	    bind(s, (struct sockaddr *)&a, sizeof(a)) == -1 ||
 	    listen(s, 128) == -1)
 		err(1, "port %ju", (uintmax_t)port);
-	signal(SIGCHLD, SIG_IGN);
 	alarm(LISTEN_LIMIT);
 	for (;;) {
 		if ((c = accept(s, NULL, NULL)) == -1)
@@ -170,34 +244,54 @@ listener_run(const struct mail *m, uint64_t port)
 			err(1, "fork");
 		case 0:
 			close(s);
-			session_run(m, c, c);
+			session_run(m, tls, c, c);
 			_exit(0);
 		default:
 			close(c);
 		}
+		/* Not SIG_IGN: their time is to be counted as ours. */
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			continue;
 	}
+}
+
+static SSL_CTX *
+tls_start(const char *pem)
+{
+	SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
+
+	if (tls == NULL || SSL_CTX_use_certificate_chain_file(tls, pem) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(tls, pem, SSL_FILETYPE_PEM) != 1)
+		errx(1, "%s: OpenSSL cannot use it", pem);
+	return (tls);
 }
 
 int
 main(int argc, char **argv)
 {
+	SSL_CTX *tls = NULL;
 	uint64_t port = 0;
 	struct mail m;
 	int c;
 
-	while ((c = getopt(argc, argv, "p:")) != -1)
+	while ((c = getopt(argc, argv, "p:t:")) != -1)
 		switch (c) {
 		case 'p':
 			port = bench_number(optarg, 1, 65535);
+			break;
+		case 't':
+			tls = tls_start(optarg);
 			break;
 		default:
 			return (1);
 		}
 	if (argc - optind != 1)
-		errx(1, "usage: sendfile [-p port] converted");
+		errx(1, "usage: sendfile [-p port] [-t pem] converted");
 	mail_open(&m, argv[optind]);
+	if (tls != NULL)
+		mail_map(&m, argv[optind]);
 	if (port != 0)
-		listener_run(&m, port);
-	session_run(&m, 0, 1);
+		listener_run(&m, tls, port);
+	session_run(&m, tls, 0, 1);
 	return (0);
 }

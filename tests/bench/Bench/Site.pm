@@ -10,7 +10,7 @@ use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep);
 
-use Bench qw(measure slurp skip spew $dir $pop3d $root);
+use Bench qw(measure slurp skip spew $bin $dir $pop3d $root);
 
 our @EXPORT_OK = qw(clean configuration connected idle_session kept_view
     log_tail mailbox mailbox_big mailbox_forget mailbox_many mailbox_small
@@ -97,7 +97,8 @@ sub stop
 }
 
 # One inetd for all the services given: name => [program, arguments].  Returns
-# its pid and the ports.  -d: in the foreground, no file in /run.
+# the pid of its parent, to whom what sessions leave behind goes, and the ports.
+# -d: in the foreground, no file in /run.
 sub start_inetd
 {
 	my (%service) = @_;
@@ -115,7 +116,8 @@ sub start_inetd
 	}
 	spew("$dir/inetd.conf", $conf);
 	my ($first) = values %port;
-	my $pid = start('inetd', $first, $inetd, '-d', "$dir/inetd.conf");
+	my $pid = start('inetd', $first, "$bin/reap", $inetd, '-d',
+	    "$dir/inetd.conf");
 	return ($pid, \%port);
 }
 
