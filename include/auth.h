@@ -19,6 +19,8 @@ struct verifier_facts {
 	const char *peer;     /* as struct connection has it */
 	const char *method;   /* as in the log: "USER", "APOP", "PLAIN", ... */
 	bool protected;       /* nobody can listen to the connection */
+	const struct ch_binding *bindings; /* BINDINGS of them, which the front
+					    * has of its TLS, or none: NULL */
 	const char *peer_port;
 	const char *here, *here_port; /* our end; "" where there is none */
 	int64_t end; /* clock_ms() when the login's time is over */

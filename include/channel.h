@@ -30,6 +30,7 @@
 #define CHANNEL_WORD 48          /* octets with the NUL: a cipher */
 #define CHANNEL_SIGN 512         /* octets to be signed, and of a signature */
 #define CHANNEL_TICKET 2048      /* octets of a TLS session ticket */
+#define CHANNEL_BINDING 64       /* octets of what binds a login to TLS */
 #define VIEW_INDEX_MAX 15999999U /* VIEW_MESSAGES_MAX - 1 */
 
 enum channel_type {
@@ -81,18 +82,21 @@ enum channel_code {
 	CODE_CHANGED,   /* not the same message any more */
 	CODE_PARTIAL,   /* some were not removed (RFC 1939, 6) */
 	CODE_MECHANISM, /* -ERR [AUTH], right, but not by this mechanism */
+	CODE_BINDING,   /* -ERR [AUTH] not bound to this channel of TLS */
 	CODE_LIMIT
 };
 
 /* What a step of SASL says of its exchange. */
 enum channel_mechanism {
-	MECHANISM_NEXT,          /* a further step */
-	MECHANISM_CANCEL,        /* its end, by the client */
-	MECHANISM_PLAIN,         /* from here on a new exchange; RFC 4616 */
-	MECHANISM_LOGIN,         /* draft-murchison-sasl-login */
-	MECHANISM_CRAM_MD5,      /* RFC 2195 */
-	MECHANISM_SCRAM_SHA_1,   /* RFC 5802 */
-	MECHANISM_SCRAM_SHA_256, /* RFC 7677 */
+	MECHANISM_NEXT,             /* a further step */
+	MECHANISM_CANCEL,           /* its end, by the client */
+	MECHANISM_PLAIN,            /* from here on a new exchange; RFC 4616 */
+	MECHANISM_LOGIN,            /* draft-murchison-sasl-login */
+	MECHANISM_CRAM_MD5,         /* RFC 2195 */
+	MECHANISM_SCRAM_SHA_1,      /* RFC 5802 */
+	MECHANISM_SCRAM_SHA_256,    /* RFC 7677 */
+	MECHANISM_SCRAM_SHA_1_PLUS, /* bound to the channel of TLS */
+	MECHANISM_SCRAM_SHA_256_PLUS,
 	MECHANISM_LIMIT
 };
 
@@ -137,9 +141,22 @@ struct ch_stls {
 	uint32_t nonsense; /* counted so far: it outlives the front */
 };
 
+/* What two ends of a channel of TLS know of it, and nobody else's has. */
+enum channel_binding {
+	BINDING_EXPORTER,  /* tls-exporter (RFC 9266) */
+	BINDING_END_POINT, /* tls-server-end-point (RFC 5929, 4) */
+	BINDINGS
+};
+
+struct ch_binding {
+	uint32_t length; /* 0: there is none of this kind */
+	uint8_t octets[CHANNEL_BINDING];
+};
+
 struct ch_secure {
-	uint32_t code;               /* CODE_OK, or why in text */
-	uint32_t resumed;            /* 1: an earlier session */
+	uint32_t code;    /* CODE_OK, or why in text */
+	uint32_t resumed; /* 1: an earlier session */
+	struct ch_binding bindings[BINDINGS];
 	char protocol[CHANNEL_WORD]; /* "TLSv1.3"; "" where none is agreed on */
 	char cipher[CHANNEL_WORD];
 	char text[CHANNEL_TEXT];

@@ -28,6 +28,7 @@
 #define TLS_TICKET 2048     /* octets: a session's state, sealed */
 #define TLS_SEALED 32       /* octets that sealing adds */
 #define TLS_RESUMED 86400   /* seconds from a full handshake to the next */
+#define TLS_BINDING 64      /* octets of the data of a channel binding */
 
 /* A certificate of ours and its key. */
 struct tls_key;
@@ -170,6 +171,18 @@ struct tls_module {
 	 * alert may be pending. */
 	enum tls_step (*handshake)(struct tls *tls);
 	void (*facts)(const struct tls *tls, struct tls_facts *facts);
+
+	/*
+	 * What binds something to this connection, once the handshake is done.
+	 * Each: its octets, up to TLS_BINDING; 0: there is none.
+	 *
+	 * exporter: tls-exporter (RFC 9266); none in TLS 1.2 without
+	 * the extended master secret, where two connections may have the same.
+	 * end_point: tls-server-end-point (RFC 5929, 4); none of a session that
+	 * is resumed, whose certificate is that of another handshake.
+	 */
+	size_t (*exporter)(struct tls *tls, uint8_t octets[TLS_BINDING]);
+	size_t (*end_point)(const struct tls *tls, uint8_t octets[TLS_BINDING]);
 
 	/* What was fed, in clear, up to size octets; *got > 0 with TLS_DONE. */
 	enum tls_step (*read)(

@@ -29,6 +29,8 @@ static const struct {
     {"cram-md5", "CRAM-MD5"},
     {"scram-sha-1", "SCRAM-SHA-1"},
     {"scram-sha-256", "SCRAM-SHA-256"},
+    {"scram-sha-1-plus", "SCRAM-SHA-1-PLUS"},
+    {"scram-sha-256-plus", "SCRAM-SHA-256-PLUS"},
 };
 
 /* An address of either family; one of IPv4 in its last octets. */
@@ -150,23 +152,36 @@ networks_read(struct reading *r, char *list)
 	return 0;
 }
 
+/* With a mechanism goes what is the same and more: it, bound to TLS. */
+static uint32_t
+mechanisms_meant(const char *word)
+{
+	size_t length = strlen(word), i;
+	uint32_t meant = 0;
+
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		if (strcasecmp(ways[i].name, word) == 0 ||
+		    (strncasecmp(ways[i].name, word, length) == 0 &&
+			strcmp(ways[i].name + length, "-plus") == 0))
+			meant |= 1U << i;
+	}
+	return meant;
+}
+
 static int
 mechanisms_read(struct reading *r, char *list)
 {
+	uint32_t meant;
 	char *word;
-	size_t i;
 
 	while ((word = value_next(&list)) != NULL) {
-		for (i = 0; i < ARRAY_SIZE(ways); i++) {
-			if (strcasecmp(ways[i].name, word) == 0)
-				break;
-		}
-		if (i == ARRAY_SIZE(ways)) {
+		meant = mechanisms_meant(word);
+		if (meant == 0) {
 			text_cut(r->why, sizeof(r->why),
 			    "'%.100s' is no mechanism", word);
 			return -1;
 		}
-		r->rule->mechanisms |= 1U << i;
+		r->rule->mechanisms |= meant;
 	}
 	return 0;
 }

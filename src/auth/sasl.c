@@ -155,17 +155,35 @@ cram_step(struct sasl *sasl, struct turn *turn)
 	return SASL_DONE;
 }
 
+/*
+ * The client's channel is not ours, or somebody has changed what it was
+ * offered: it shall know, as RFC 5802, 7 has it.
+ */
+static enum sasl_outcome
+turn_unbound(const struct sasl *sasl, struct turn *turn)
+{
+	(void)turn_deny(sasl, turn, sasl->scram.error);
+	turn->account->code = CODE_BINDING;
+	account_tell(turn->account, "%s", sasl->scram.error);
+	return SASL_DONE;
+}
+
 static enum sasl_outcome
 scram_begin(struct sasl *sasl, struct turn *turn)
 {
 	struct scram *scram = &sasl->scram;
 	char name[CHANNEL_NAME];
 
-	scram->kind = sasl->mechanism == MECHANISM_SCRAM_SHA_1 ?
+	scram->kind = sasl->mechanism == MECHANISM_SCRAM_SHA_1 ||
+		sasl->mechanism == MECHANISM_SCRAM_SHA_1_PLUS ?
 	    MAILAUTH_SHA1 :
 	    MAILAUTH_SHA256;
+	scram->plus = sasl->mechanism == MECHANISM_SCRAM_SHA_1_PLUS ||
+	    sasl->mechanism == MECHANISM_SCRAM_SHA_256_PLUS;
+	scram->bindings = sasl->facts->bindings;
 	if (scram_first(scram, turn->text, name) == -1 || !sasl_prepared(name))
-		return turn_malformed(sasl, turn);
+		return scram->error != NULL ? turn_unbound(sasl, turn) :
+					      turn_malformed(sasl, turn);
 	proof_find(sasl->config, name, &sasl->proof);
 	proof_keys(sasl->config, &sasl->proof, scram->kind, &sasl->keys);
 	if (sasl->proof.found == -1) {
@@ -188,6 +206,8 @@ scram_end(struct sasl *sasl, struct turn *turn)
 	int right;
 
 	right = scram_final(&sasl->scram, turn->text, &sasl->keys, final);
+	if (sasl->scram.error != NULL)
+		return turn_unbound(sasl, turn);
 	proof_decide(
 	    sasl->config, sasl->facts, &sasl->proof, right, turn->account);
 	if (turn->account->code != CODE_OK)
@@ -221,6 +241,8 @@ static const struct {
 	[MECHANISM_CRAM_MD5] =      { false, false, cram_step },
 	[MECHANISM_SCRAM_SHA_1] =   { true,  false, scram_step },
 	[MECHANISM_SCRAM_SHA_256] = { true,  false, scram_step },
+	[MECHANISM_SCRAM_SHA_1_PLUS] = { true, false, scram_step },
+	[MECHANISM_SCRAM_SHA_256_PLUS] = { true, false, scram_step },
     /* clang-format on */
 };
 

@@ -33,10 +33,14 @@ struct proof {
 /* One exchange of SCRAM (RFC 5802), between its two messages. */
 struct scram {
 	enum mailauth_hash kind;
-	char header[SCRAM_FIRST];        /* gs2-header */
-	char bare[SCRAM_FIRST];          /* client-first-message-bare */
-	char nonce[SCRAM_CHALLENGE];     /* the client's, then ours too */
-	char challenge[SCRAM_CHALLENGE]; /* server-first-message */
+	bool plus;                         /* -PLUS */
+	const struct ch_binding *bindings; /* BINDINGS, or NULL: no TLS */
+	const struct ch_binding *bound;    /* the client's choice, or NULL */
+	const char *error;                 /* a binding's, or NULL: see below */
+	char header[SCRAM_FIRST];          /* gs2-header */
+	char bare[SCRAM_FIRST];            /* client-first-message-bare */
+	char nonce[SCRAM_CHALLENGE];       /* the client's, then ours too */
+	char challenge[SCRAM_CHALLENGE];   /* server-first-message */
 };
 
 struct sasl {
@@ -94,8 +98,15 @@ int cram_verify(const char *secret, const char *challenge,
 /* sasl_scram.c */
 
 /*
- * Take client-first-message; its name in name.  0; -1 for what is none, asks
- * for channel binding or mandatory extensions, or to be somebody else.
+ * Each of the two that take a message leaves in error what is wrong with its
+ * channel binding: a sentence that begins with a server-error-value of RFC
+ * 5802, 7.  It is the same for every name and secret.
+ */
+
+/*
+ * Take client-first-message, with kind, plus and bindings set; its name in
+ * name.  0; -1 for what is none, asks for mandatory extensions, to be somebody
+ * else, or for the wrong binding.
  */
 int scram_first(struct scram *scram, const char *message,
     char name[CHANNEL_NAME]) MUST_CHECK;
@@ -109,7 +120,7 @@ void scram_challenge(
  * the secret; 0: not, or it is none; -1: the library cannot.
  */
 #define SCRAM_FINAL 64 /* octets with the NUL */
-int scram_final(const struct scram *scram, const char *message,
+int scram_final(struct scram *scram, const char *message,
     const struct mailauth_keys *keys, char final[SCRAM_FINAL]) MUST_CHECK;
 
 /* apop.c */

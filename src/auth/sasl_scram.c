@@ -1,6 +1,6 @@
 /*
- * sasl_scram.c - SCRAM-SHA-1 (RFC 5802) and SCRAM-SHA-256 (RFC 7677), the
- * server's side.
+ * sasl_scram.c - SCRAM-SHA-1 (RFC 5802) and SCRAM-SHA-256 (RFC 7677), with
+ * -PLUS, the server's side.
  *
  * A wrong proof ends the exchange without a server-final-message, which RFC
  * 5802, 7 leaves to the server.
@@ -80,18 +80,88 @@ extensions_plain(const char *text, size_t length)
 	return true;
 }
 
+/* Is there something that a client could bind a login to? */
+static bool
+binding_offered(const struct scram *scram)
+{
+	size_t i;
+
+	for (i = 0; scram->bindings != NULL && i < BINDINGS; i++) {
+		if (scram->bindings[i].length > 0)
+			return true;
+	}
+	return false;
+}
+
+/* "p=" of cb-name: which binding that is, or what is wrong with it. */
+static const char *
+binding_choose(struct scram *scram, const char *name, size_t length)
+{
+	static const char *const names[BINDINGS] = {
+	    [BINDING_EXPORTER] = "tls-exporter",
+	    [BINDING_END_POINT] = "tls-server-end-point",
+	};
+	size_t i;
+
+	if (!scram->plus)
+		return "channel-binding-not-supported: only -PLUS binds";
+	if (length == strlen("tls-unique") &&
+	    strncmp(name, "tls-unique", length) == 0)
+		return "unsupported-channel-binding-type: tls-unique, which "
+		       "TLS 1.3 has not: use tls-exporter";
+	for (i = 0; i < BINDINGS; i++) {
+		if (length != strlen(names[i]) ||
+		    strncmp(name, names[i], length) != 0)
+			continue;
+		if (scram->bindings == NULL || scram->bindings[i].length == 0)
+			return "unsupported-channel-binding-type: not of this "
+			       "connection";
+		scram->bound = &scram->bindings[i];
+		return NULL;
+	}
+	return "unsupported-channel-binding-type: use tls-exporter, or "
+	       "tls-server-end-point";
+}
+
 /*
- * gs2-header: its end, or NULL.  With "p" the client wants a channel to be
- * bound, and there is none.
+ * gs2-cbind-flag: its end, or NULL.  RFC 5802, 6: a client that says "y" would
+ * have bound its login, had it been told that it can: so somebody has kept that
+ * from it.
  */
 static const char *
-header_parse(const char *message, char authzid[CHANNEL_NAME])
+flag_parse(struct scram *scram, const char *message)
 {
-	const char *at = message + 2;
+	size_t length = 1;
+
+	if (message[0] == 'p' && message[1] == '=') {
+		length = 2 + strcspn(message + 2, ",");
+		if (length > 2 && message[length] == ',')
+			scram->error =
+			    binding_choose(scram, message + 2, length - 2);
+	} else if (message[0] != 'n' && message[0] != 'y') {
+		return NULL;
+	} else if (message[1] == ',' && scram->plus) {
+		scram->error = "other-error: -PLUS, and no channel is bound";
+	} else if (message[0] == 'y' && message[1] == ',' &&
+	    binding_offered(scram)) {
+		scram->error = "server-does-support-channel-binding: it was "
+			       "offered, and the client has not seen it";
+	}
+	if (length == 2 || message[length] != ',' || scram->error != NULL)
+		return NULL;
+	return message + length + 1;
+}
+
+/* gs2-header: its end, or NULL. */
+static const char *
+header_parse(
+    struct scram *scram, const char *message, char authzid[CHANNEL_NAME])
+{
+	const char *at = flag_parse(scram, message);
 	size_t length;
 
 	authzid[0] = '\0';
-	if ((message[0] != 'n' && message[0] != 'y') || message[1] != ',')
+	if (at == NULL)
 		return NULL;
 	if (strncmp(at, "a=", 2) == 0) {
 		at += 2;
@@ -110,7 +180,7 @@ scram_first(struct scram *scram, const char *message, char name[CHANNEL_NAME])
 	char authzid[CHANNEL_NAME];
 	size_t length;
 
-	bare = header_parse(message, authzid);
+	bare = header_parse(scram, message, authzid);
 	if (bare == NULL || strncmp(bare, "n=", 2) != 0)
 		return -1;
 	length = strcspn(bare + 2, ",");
@@ -163,15 +233,31 @@ attribute_match(const char *text, const char *name, const char *value)
 	return *text == ',' ? text : NULL;
 }
 
+/* cbind-input: gs2-header and the data of the channel; as text. */
+static int
+binding_text(const struct scram *scram, char *text, size_t size)
+{
+	char input[SCRAM_FIRST + CHANNEL_BINDING];
+	size_t length = strlen(scram->header);
+
+	memcpy(input, scram->header, length);
+	if (scram->bound != NULL) {
+		memcpy(
+		    input + length, scram->bound->octets, scram->bound->length);
+		length += scram->bound->length;
+	}
+	return base64_encode(text, size, input, length);
+}
+
 /*
  * client-final-message: where it has ",p=", and the proof that follows; NULL
  * for one that is none, or not of this exchange.
  */
 static const char *
-final_parse(const struct scram *scram, const char *message,
-    uint8_t proof[CRYPTO_DIGEST_MAX])
+final_parse(
+    struct scram *scram, const char *message, uint8_t proof[CRYPTO_DIGEST_MAX])
 {
-	char header[SCRAM_FIRST * 4 / 3 + 4];
+	char header[(SCRAM_FIRST + CHANNEL_BINDING) * 4 / 3 + 4];
 	const char *end = strrchr(message, ','), *at;
 	size_t got;
 
@@ -179,10 +265,12 @@ final_parse(const struct scram *scram, const char *message,
 	    base64_decode(proof, CRYPTO_DIGEST_MAX, end + 3, strlen(end + 3),
 		&got) == -1 ||
 	    got != hashes[scram->kind].size ||
-	    base64_encode(header, sizeof(header), scram->header,
-		strlen(scram->header)) == -1)
+	    binding_text(scram, header, sizeof(header)) == -1)
 		return NULL;
 	at = attribute_match(message, "c=", header);
+	if (at == NULL && strncmp(message, "c=", 2) == 0)
+		scram->error = "channel-bindings-dont-match: somebody may sit "
+			       "between client and server";
 	if (at != NULL)
 		at = attribute_match(at, ",r=", scram->nonce);
 	if (at == NULL || at > end || !extensions_plain(at, (size_t)(end - at)))
@@ -213,7 +301,7 @@ proof_verify(const struct crypto *crypto, enum mailauth_hash kind,
 }
 
 int
-scram_final(const struct scram *scram, const char *message,
+scram_final(struct scram *scram, const char *message,
     const struct mailauth_keys *keys, char final[SCRAM_FINAL])
 {
 	const struct crypto *crypto = crypto_load();

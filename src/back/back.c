@@ -75,6 +75,10 @@ logins_offer(struct back *back)
 		return;
 	back->mechanisms |= 1U << MECHANISM_CRAM_MD5 |
 	    1U << MECHANISM_SCRAM_SHA_1 | 1U << MECHANISM_SCRAM_SHA_256;
+	/* A wrapper's channel is not known here. */
+	if (back->args.tls)
+		back->mechanisms |= 1U << MECHANISM_SCRAM_SHA_1_PLUS |
+		    1U << MECHANISM_SCRAM_SHA_256_PLUS;
 	/* It stands in the greeting, and there is one. */
 	if (back->stamp[0] == '\0')
 		stamp_make(back->stamp);

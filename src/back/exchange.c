@@ -27,6 +27,7 @@ verifier_child(struct back *back, int fd)
 	    .peer = back->connection->peer,
 	    .method = back->method,
 	    .protected = back->protected,
+	    .bindings = back->bindings,
 	    .peer_port = back->connection->peer_port,
 	    .here = back->connection->here,
 	    .here_port = back->connection->here_port,

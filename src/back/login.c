@@ -65,6 +65,7 @@ failure_text(enum channel_code code)
 	case CODE_MECHANISM:
 		return "this account logs in by APOP or SASL, with no password "
 		       "in clear text";
+	case CODE_BINDING:
 	case CODE_OK:
 	case CODE_IN_USE:
 	case CODE_CHANGED:
@@ -92,7 +93,11 @@ failure_log(const struct back *back, const char *typed,
 		return;
 	}
 	log_info("LOGIN FAILED, %s, method=%s", who, back->method);
-	log_debug("login, %s: %s", who, account->reason);
+	/* Somebody may sit between: not for those who debug alone. */
+	if (account->code == CODE_BINDING)
+		log_warnx("login, %s: %s", who, account->reason);
+	else
+		log_debug("login, %s: %s", who, account->reason);
 }
 
 static void
@@ -104,7 +109,8 @@ login_failed(
 	failure_log(back, typed, account);
 	/* A wrong password never tells more than that it is one. */
 	if (code != CODE_TEMPORARY && code != CODE_REFUSED &&
-	    code != CODE_PERMANENT && code != CODE_MECHANISM)
+	    code != CODE_PERMANENT && code != CODE_MECHANISM &&
+	    code != CODE_BINDING)
 		code = CODE_AUTH;
 	back->failures++;
 	if (back->owner_of == NULL)

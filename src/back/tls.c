@@ -268,11 +268,13 @@ on_secure(struct back *back)
 		back->phase = PHASE_LOGIN;
 	log_name(protocol, sizeof(protocol), secure->protocol);
 	log_name(cipher, sizeof(cipher), secure->cipher);
-	if (secure->code == CODE_OK)
+	if (secure->code == CODE_OK) {
 		text_cut(back->secure, sizeof(back->secure),
 		    ", tls=%s, cipher=%s%s", protocol, cipher,
 		    secure->resumed != 0 ? ", resumed=yes" : "");
-	else if (secure->code == CODE_CHANGED)
+		memcpy(
+		    back->bindings, secure->bindings, sizeof(back->bindings));
+	} else if (secure->code == CODE_CHANGED)
 		log_debug(
 		    "no handshake, ip=[%s], port=[%s]", c->peer, c->peer_port);
 	else

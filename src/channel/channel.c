@@ -151,6 +151,10 @@ static const struct check checks[] = {
 	TEXT(CH_TAKE + 1, CH_DROP + 1, result.text),
 	MOST(CH_SECURE, CH_SECURE, secure.code, CODE_LIMIT - 1),
 	MOST(CH_SECURE, CH_SECURE, secure.resumed, 1),
+	MOST(CH_SECURE, CH_SECURE, secure.bindings[BINDING_EXPORTER].length,
+	    CHANNEL_BINDING),
+	MOST(CH_SECURE, CH_SECURE, secure.bindings[BINDING_END_POINT].length,
+	    CHANNEL_BINDING),
 	TEXT(CH_SECURE, CH_SECURE, secure.protocol),
 	TEXT(CH_SECURE, CH_SECURE, secure.cipher),
 	TEXT(CH_SECURE, CH_SECURE, secure.text),
@@ -177,6 +181,8 @@ channel_mechanism_name(uint32_t mechanism)
 	    [MECHANISM_CRAM_MD5] = "CRAM-MD5",
 	    [MECHANISM_SCRAM_SHA_1] = "SCRAM-SHA-1",
 	    [MECHANISM_SCRAM_SHA_256] = "SCRAM-SHA-256",
+	    [MECHANISM_SCRAM_SHA_1_PLUS] = "SCRAM-SHA-1-PLUS",
+	    [MECHANISM_SCRAM_SHA_256_PLUS] = "SCRAM-SHA-256-PLUS",
 	};
 
 	if (mechanism >= MECHANISM_LIMIT || names[mechanism] == NULL)

@@ -19,6 +19,7 @@ code_text(uint32_t code)
 	case CODE_AUTH:
 	case CODE_REFUSED:
 	case CODE_MECHANISM:
+	case CODE_BINDING:
 		return "[AUTH] ";
 	case CODE_IN_USE:
 		return "[IN-USE] ";

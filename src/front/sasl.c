@@ -14,14 +14,22 @@
 #define PIECE 48 /* octets that become base64 at once */
 
 /* The best first: clients that do not choose take the first that they know. */
-static const enum channel_mechanism order[] = {MECHANISM_SCRAM_SHA_256,
-    MECHANISM_SCRAM_SHA_1, MECHANISM_CRAM_MD5, MECHANISM_PLAIN,
-    MECHANISM_LOGIN};
+static const enum channel_mechanism order[] = {MECHANISM_SCRAM_SHA_256_PLUS,
+    MECHANISM_SCRAM_SHA_1_PLUS, MECHANISM_SCRAM_SHA_256, MECHANISM_SCRAM_SHA_1,
+    MECHANISM_CRAM_MD5, MECHANISM_PLAIN, MECHANISM_LOGIN};
+
+static bool
+mechanism_binds(enum channel_mechanism mechanism)
+{
+	return mechanism == MECHANISM_SCRAM_SHA_1_PLUS ||
+	    mechanism == MECHANISM_SCRAM_SHA_256_PLUS;
+}
 
 static bool
 mechanism_accepted(const struct session *s, enum channel_mechanism mechanism)
 {
-	return (s->args->mechanisms >> mechanism & 1) != 0;
+	return (s->args->mechanisms >> mechanism & 1) != 0 &&
+	    (s->bound || !mechanism_binds(mechanism));
 }
 
 void

@@ -57,6 +57,24 @@ raw_feed(struct session *s)
 	return s->tls_module->feed(s->tls, raw, (size_t)n) == 0;
 }
 
+/*
+ * What a login can be bound to: the verifier compares it with what the client
+ * has proved.  A front that lies here is one that somebody has taken over, and
+ * lies to nobody but the client that it has.
+ */
+static void
+bindings_take(struct session *s, struct ch_binding bindings[BINDINGS])
+{
+	struct ch_binding *exporter = &bindings[BINDING_EXPORTER],
+			  *end_point = &bindings[BINDING_END_POINT];
+
+	exporter->length =
+	    (uint32_t)s->tls_module->exporter(s->tls, exporter->octets);
+	end_point->length =
+	    (uint32_t)s->tls_module->end_point(s->tls, end_point->octets);
+	s->bound = exporter->length > 0 || end_point->length > 0;
+}
+
 /* What becomes of the handshake; its reason is for the log. */
 static void
 outcome_tell(struct session *s, enum channel_code code, const char *text)
@@ -72,6 +90,8 @@ outcome_tell(struct session *s, enum channel_code code, const char *text)
 	    secure->protocol, sizeof(secure->protocol), "%s", facts.protocol);
 	text_cut(secure->cipher, sizeof(secure->cipher), "%s", facts.cipher);
 	text_cut(secure->text, sizeof(secure->text), "%s", text);
+	if (code == CODE_OK)
+		bindings_take(s, secure->bindings);
 	tell(s, CH_SECURE);
 }
 

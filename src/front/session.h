@@ -66,6 +66,7 @@ struct session {
 	struct tls *tls;         /* or NULL: in clear */
 	bool stls;               /* STLS is offered */
 	bool heard;              /* something came from the client, for TLS */
+	bool bound;              /* a login can be bound to this TLS */
 	bool deaf;               /* the client takes no more: write nothing */
 	bool lost;               /* octets of a message could not be written */
 	char user[CHANNEL_NAME]; /* from USER; "" before */

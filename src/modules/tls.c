@@ -133,6 +133,18 @@ tls_facts(const struct tls *tls, struct tls_facts *facts)
 	facts->resumed = SSL_session_reused(tls->ssl) == 1;
 }
 
+static size_t
+tls_exporter(struct tls *tls, uint8_t octets[TLS_BINDING])
+{
+	return tls_binding_exporter(tls->ssl, octets);
+}
+
+static size_t
+tls_end_point(const struct tls *tls, uint8_t octets[TLS_BINDING])
+{
+	return tls_binding_end_point(tls->ssl, octets);
+}
+
 static enum tls_step
 tls_read(struct tls *tls, void *dst, size_t size, size_t *got)
 {
@@ -252,6 +264,8 @@ const struct tls_module pop3d_tls = {
     .drop = tls_drop,
     .handshake = tls_handshake,
     .facts = tls_facts,
+    .exporter = tls_exporter,
+    .end_point = tls_end_point,
     .read = tls_read,
     .write = tls_write,
     .shutdown = tls_shutdown,

@@ -78,6 +78,11 @@ int tls_tickets_init(struct tls_tickets *tickets, OSSL_LIB_CTX *library,
 /* Connections of this context get such tickets. */
 int tls_tickets_use(SSL_CTX *ssl);
 
+/* tls_binding.c: as the module's exporter() and end_point() */
+size_t tls_binding_exporter(struct ssl_st *ssl, uint8_t octets[TLS_BINDING]);
+size_t
+tls_binding_end_point(const struct ssl_st *ssl, uint8_t octets[TLS_BINDING]);
+
 /* tls_context.c */
 struct tls_context *
 tls_context_new(const uint8_t *chains, size_t length, tls_sign *sign);

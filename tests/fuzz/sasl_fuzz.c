@@ -225,7 +225,8 @@ bare_of(const char *first)
 static size_t
 prove(char *text, size_t length)
 {
-	enum crypto_hash hash = run.sasl.mechanism == MECHANISM_SCRAM_SHA_1 ?
+	enum crypto_hash hash = run.sasl.mechanism == MECHANISM_SCRAM_SHA_1 ||
+		run.sasl.mechanism == MECHANISM_SCRAM_SHA_1_PLUS ?
 	    CRYPTO_HASH_SHA1 :
 	    CRYPTO_HASH_SHA256;
 	uint8_t client[CRYPTO_DIGEST_MAX], stored[CRYPTO_DIGEST_MAX],
@@ -256,24 +257,38 @@ prove(char *text, size_t length)
 	return strlen(text);
 }
 
+/* The channel of TLS that there is. */
+static const struct ch_binding bindings[BINDINGS] = {
+    [BINDING_EXPORTER] = {.length = 32, .octets = "an exporter's octets, 32"}};
+
 /* Somebody is in: by right? */
 static void
 judge_scram(void)
 {
 	char header[2 * CHANNEL_STEP], want[4 * CHANNEL_STEP];
-	const char *bare = bare_of(run.first), *nonce, *end;
+	char input[2 * CHANNEL_STEP];
+	const char *bare = bare_of(run.first), *nonce, *end, *flag = run.first;
 	size_t length = (size_t)(bare - run.first);
 
 	MUST(run.proved);
-	MUST(run.first[0] == 'n' || run.first[0] == 'y');
-	MUST(strncmp(run.first + 1, ",,", 2) == 0 ||
-	    strncmp(run.first + 1, ",a=user,", 8) == 0);
+	memcpy(input, run.first, length);
+	if (run.sasl.scram.plus) {
+		MUST(strncmp(flag, "p=tls-exporter", 14) == 0);
+		flag += 14;
+		memcpy(input + length, bindings[BINDING_EXPORTER].octets, 32);
+		length += 32;
+	} else {
+		MUST(*flag == 'n' ||
+		    (*flag == 'y' && run.sasl.scram.bindings == NULL));
+		flag++;
+	}
+	MUST(strncmp(flag, ",,", 2) == 0 || strncmp(flag, ",a=user,", 8) == 0);
 	MUST(strncmp(bare, "n=user,r=", 9) == 0);
 	nonce = bare + 9;
 	end = strchr(nonce, ',');
 	MUST(strstr(run.first, ",m=") == NULL &&
 	    strstr(run.final, ",m=") == NULL);
-	MUST(base64_encode(header, sizeof(header), run.first, length) == 0);
+	MUST(base64_encode(header, sizeof(header), input, length) == 0);
 	(void)snprintf(want, sizeof(want), "c=%s,r=%.*s%s,", header,
 	    end == NULL ? (int)strlen(nonce) : (int)(end - nonce), nonce,
 	    NONCE);
@@ -292,7 +307,8 @@ judge(enum sasl_outcome outcome)
 		    NULL);
 		return;
 	}
-	MUST(run.account.code == CODE_OK || run.account.code == CODE_AUTH);
+	MUST(run.account.code == CODE_OK || run.account.code == CODE_AUTH ||
+	    run.account.code == CODE_BINDING);
 	MUST(memchr(run.account.name, '\0', CHANNEL_NAME) != NULL);
 	if (run.account.code != CODE_OK)
 		return;
@@ -339,15 +355,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static char none[] = "";
 	static struct config config = {
 	    .mailauth_file = none, .passwd_file = none, .default_domain = none};
-	static const struct verifier_facts facts = {.peer = "", .method = ""};
+	static const struct verifier_facts clear = {.peer = "", .method = ""},
+					   tls = {.peer = "",
+					       .method = "",
+					       .bindings = bindings};
 	const uint8_t *end, *line = data + 1;
 	unsigned number;
 
 	if (size == 0)
 		return 0;
 	memset(&run, 0, sizeof(run));
-	sasl_begin(
-	    &run.sasl, &config, &facts, data[0] % (MECHANISM_LIMIT + 1), NONCE);
+	sasl_begin(&run.sasl, &config, data[0] < 128 ? &clear : &tls,
+	    data[0] % 128 % (MECHANISM_LIMIT + 1), NONCE);
 	for (number = 0; line <= data + size; number++) {
 		end = memchr(line, '\n', (size_t)(data + size - line));
 		if (end == NULL)

@@ -61,7 +61,8 @@ test_lines(void)
 	ok(finds("sam", 7) && rule.read_only && !rule.tls && !rule.keep &&
 		rule.mechanisms ==
 		    (access_mechanism("APOP") |
-			access_mechanism("SCRAM-SHA-256")),
+			access_mechanism("SCRAM-SHA-256") |
+			access_mechanism("SCRAM-SHA-256-PLUS")),
 	    "mechanisms");
 	ok(finds("bob", 10) && rule.pop3,
 	    "a comment is no line; * is everybody");
@@ -171,7 +172,8 @@ static void
 test_mechanisms(void)
 {
 	static const char *const names[] = {"USER", "APOP", "PLAIN", "LOGIN",
-	    "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"};
+	    "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS",
+	    "SCRAM-SHA-256-PLUS"};
 	uint32_t all = 0, bit;
 	size_t i;
 
@@ -190,6 +192,16 @@ test_mechanisms(void)
 	access_write("* mechanisms=password,apop,plain,login,cram-md5,"
 		     "scram-sha-1,SCRAM-SHA-256\n");
 	ok(finds("joe", 1) && rule.mechanisms == all, "all of them");
+	access_write("* mechanisms=SCRAM-SHA-1-plus\n");
+	ok(finds("joe", 1) &&
+		rule.mechanisms == access_mechanism("SCRAM-SHA-1-PLUS"),
+	    "-PLUS alone");
+	access_write("* mechanisms=scram-sha-1\n");
+	ok(finds("joe", 1) &&
+		rule.mechanisms ==
+		    (access_mechanism("SCRAM-SHA-1") |
+			access_mechanism("SCRAM-SHA-1-PLUS")),
+	    "or with it what is the same and more");
 }
 
 /* Whoever logs in: the line is another's. */

@@ -123,6 +123,10 @@ static const struct {
 	{ CH_DROP + 1, U(result.code), CODE_LIMIT - 1 },
 	{ CH_SECURE, U(secure.code), CODE_LIMIT - 1 },
 	{ CH_SECURE, U(secure.resumed), 1 },
+	{ CH_SECURE, U(secure.bindings[BINDING_EXPORTER].length),
+	    CHANNEL_BINDING },
+	{ CH_SECURE, U(secure.bindings[BINDING_END_POINT].length),
+	    CHANNEL_BINDING },
 	{ CH_SERVE, U(serve.signatures), 1 },
 	{ CH_SERVING, U(result.code), CODE_LIMIT - 1 },
     /* clang-format on */

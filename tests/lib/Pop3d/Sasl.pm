@@ -36,10 +36,11 @@ sub salted {
     return $sum;
 }
 
-# The answer at the end; with initial the first message comes with AUTH.
+# The answer at the end; with initial the first message comes with AUTH; with
+# data (and header) it is bound to a channel of TLS.
 sub scram {
     my ($client, $mechanism, $name, $password, %option) = @_;
-    my ($hash, $mac) = @{$hash{$mechanism}};
+    my ($hash, $mac) = @{$hash{$mechanism =~ s/-PLUS\z//r}};
     my $header = $option{header} // 'n,,';
     my $bare = 'n=' . ($name =~ s/=/=3D/gr =~ s/,/=2C/gr) . ',r=rOprNGfwEbeRWgbNEkqO';
     my $answer = $option{initial} ? $client->ask("AUTH $mechanism " . b64("$header$bare"))
@@ -50,7 +51,7 @@ sub scram {
         or return "bad: $first";
     my $password_salted = salted($mac, $password, decode_base64($salt), $count);
     my $key = $mac->('Client Key', $password_salted);
-    my $without = 'c=' . b64($header) . ",r=$nonce";
+    my $without = 'c=' . b64($header . ($option{data} // '')) . ",r=$nonce";
     my $text = "$bare,$first,$without";
     my $proof = $key ^ $mac->($text, $hash->($key));
     $answer = $client->ask(b64("$without,p=" . b64($proof)));
