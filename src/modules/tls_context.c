@@ -8,6 +8,7 @@
  */
 
 #include <openssl/err.h>
+#include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -35,6 +36,7 @@ struct identity {
 
 struct tls_context {
 	OSSL_LIB_CTX *library;
+	OSSL_PROVIDER *provider; /* its own */
 	struct identity identities[TLS_CERTIFICATES];
 	size_t count;
 	struct tls_tickets tickets;
@@ -330,6 +332,8 @@ tls_context_free(struct tls_context *context)
 		sk_X509_pop_free(identity->chain, X509_free);
 	}
 	EVP_CIPHER_free(context->tickets.cipher);
+	if (context->provider != NULL)
+		(void)OSSL_PROVIDER_unload(context->provider);
 	OSSL_LIB_CTX_free(context->library);
 	OPENSSL_free(context);
 }
@@ -344,7 +348,7 @@ tls_context_new(const uint8_t *chains, size_t length, tls_sign *sign)
 	context = OPENSSL_zalloc(sizeof(*context));
 	if (context == NULL)
 		return NULL;
-	context->library = tls_remote_library();
+	context->library = tls_remote_library(&context->provider);
 	if (context->library != NULL &&
 	    chains_take(context, chains, length, sign) &&
 	    contexts_make(context))

@@ -49,8 +49,11 @@ struct tls_remote {
 	tls_sign *sign;
 };
 
-/* A library context that has such keys, and nothing else; or NULL. */
-OSSL_LIB_CTX *tls_remote_library(void);
+/*
+ * A library context that has such keys, and nothing else, by *provider, which
+ * is to be unloaded before it is freed; or NULL.
+ */
+OSSL_LIB_CTX *tls_remote_library(OSSL_PROVIDER **provider);
 
 /* A key whose signatures are remote's; NULL when the library fails. */
 EVP_PKEY *tls_remote_key(OSSL_LIB_CTX *library, struct tls_remote *remote);

@@ -326,15 +326,17 @@ provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
 }
 
 OSSL_LIB_CTX *
-tls_remote_library(void)
+tls_remote_library(OSSL_PROVIDER **provider)
 {
 	OSSL_LIB_CTX *library = OSSL_LIB_CTX_new();
 
 	if (library != NULL &&
 	    OSSL_PROVIDER_add_builtin(
-		library, REMOTE_PROVIDER, provider_init) == 1 &&
-	    OSSL_PROVIDER_load(library, REMOTE_PROVIDER) != NULL)
-		return library;
+		library, REMOTE_PROVIDER, provider_init) == 1) {
+		*provider = OSSL_PROVIDER_load(library, REMOTE_PROVIDER);
+		if (*provider != NULL)
+			return library;
+	}
 	OSSL_LIB_CTX_free(library);
 	return NULL;
 }
