@@ -19,6 +19,8 @@ struct verifier_facts {
 	const char *peer;     /* as struct connection has it */
 	const char *method;   /* as in the log: "USER", "APOP", "PLAIN", ... */
 	bool protected;       /* nobody can listen to the connection */
+	const uint8_t *nonce; /* TLS_NONCE octets, which the client was to
+			       * answer with a certificate; or NULL */
 	const struct ch_binding *bindings; /* BINDINGS of them, which the front
 					    * has of its TLS, or none: NULL */
 	const char *peer_port;
@@ -67,6 +69,13 @@ auth_password(const struct config *config, const struct verifier_facts *facts,
  */
 int
 policy_check(const struct config *config, char why[CHANNEL_TEXT]) MUST_CHECK;
+
+/*
+ * Can certificates of clients be looked at: tls-client-ca, tls-client-map?  0,
+ * or -1 with a sentence in why.
+ */
+int certificates_check(
+    const struct config *config, char why[CHANNEL_TEXT]) MUST_CHECK;
 
 /*
  * A challenge of the form <digits.digits@host>, as RFC 1939, 7 has it (and RFC

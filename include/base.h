@@ -188,6 +188,8 @@ struct config {
 	bool mailbox_create;   /* make a Maildir that is missing */
 	char *tls_certificate; /* absolute paths with blanks between, or "" */
 	char *tls_key;         /* the same; "" = in the certificate's file */
+	char *tls_client_ca;   /* absolute, or "" */
+	char *tls_client_map;  /* likewise */
 	uint64_t external_security; /* of a wrapper; 0: there is none */
 	char *listen;
 	char *listen_tls;
@@ -197,6 +199,9 @@ struct config {
 	char *trace_file;
 	int syslog_facility; /* LOG_MAIL ... */
 };
+
+/* Are clients asked for certificates, to log in by? */
+bool config_certificates(const struct config *config);
 
 /* Is this one of the methods of auth? */
 bool config_auth(const struct config *config, enum auth_kind kind);

@@ -97,6 +97,7 @@ enum channel_mechanism {
 	MECHANISM_SCRAM_SHA_256,    /* RFC 7677 */
 	MECHANISM_SCRAM_SHA_1_PLUS, /* bound to the channel of TLS */
 	MECHANISM_SCRAM_SHA_256_PLUS,
+	MECHANISM_EXTERNAL, /* RFC 4422, A; steps: see src/auth/sasl.h */
 	MECHANISM_LIMIT
 };
 

@@ -30,8 +30,10 @@ struct front_args {
 			       * and does not greet */
 	struct tls_context *context; /* for tls; NULL: what chains brings */
 	int chains;                  /* see signer_context(); or -1 */
-	int signer;         /* for tls: to the signer; becomes SIGNER_FD */
-	bool authenticated; /* -a: begins in TRANSACTION */
+	int signer;           /* for tls: to the signer; becomes SIGNER_FD */
+	const uint8_t *nonce; /* that a client's certificate is to answer; NULL:
+			       * none is asked for */
+	bool authenticated;   /* -a: begins in TRANSACTION */
 	bool trace;
 	bool debug;
 	uint64_t timeout;  /* seconds: autologout */

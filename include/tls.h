@@ -19,16 +19,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TLS_CERTIFICATES 16 /* with a key each */
-#define TLS_CHAINS 262144   /* octets of all certificates, at most */
-#define TLS_SIGNATURE 1024  /* octets: RSA of 8192 bits */
-#define TLS_PLAIN 65536     /* octets written at once: four whole records */
-#define TLS_TEXT 256        /* octets with the NUL: a sentence */
-#define TLS_WORD 48         /* octets with the NUL: a protocol, a cipher */
-#define TLS_TICKET 2048     /* octets: a session's state, sealed */
-#define TLS_SEALED 32       /* octets that sealing adds */
-#define TLS_RESUMED 86400   /* seconds from a full handshake to the next */
-#define TLS_BINDING 64      /* octets of the data of a channel binding */
+#define TLS_CERTIFICATES 16  /* with a key each */
+#define TLS_CHAINS 262144    /* octets of all certificates, at most */
+#define TLS_SIGNATURE 1024   /* octets: RSA of 8192 bits */
+#define TLS_PLAIN 65536      /* octets written at once: four whole records */
+#define TLS_TEXT 256         /* octets with the NUL: a sentence */
+#define TLS_WORD 48          /* octets with the NUL: a protocol, a cipher */
+#define TLS_TICKET 2048      /* octets: a session's state, sealed */
+#define TLS_SEALED 32        /* octets that sealing adds */
+#define TLS_RESUMED 86400    /* seconds from a full handshake to the next */
+#define TLS_BINDING 64       /* octets of the data of a channel binding */
+#define TLS_NONCE 32         /* octets that a client's certificate answers */
+#define TLS_TRANSCRIPT 65536 /* octets of a handshake, at most */
+#define TLS_EMAILS 8         /* of a client's certificate that are looked at */
+#define TLS_NAME 512         /* octets with the NUL: a subject, an address */
+#define TLS_FINGERPRINT 32   /* octets of SHA-256 */
 
 /* A certificate of ours and its key. */
 struct tls_key;
@@ -75,6 +80,40 @@ struct tls_facts {
 	bool resumed;            /* of an earlier session's */
 };
 
+/* A text in PEM. */
+struct tls_pem {
+	const char *text;
+	size_t length;
+};
+
+/*
+ * What a client has shown by its certificate, to be looked at by who believes
+ * nobody: the messages of a handshake of TLS 1.3 from the first ClientHello to
+ * the client's CertificateVerify, as they were sent.
+ */
+struct tls_proof {
+	const uint8_t *transcript;
+	size_t length;
+	const uint8_t *nonce; /* TLS_NONCE octets of this session's */
+	struct tls_pem own[TLS_CERTIFICATES]; /* the first of each is ours */
+	size_t own_count;
+	struct tls_pem authorities; /* whom to trust with clients */
+};
+
+/* Whose certificate it is. */
+struct tls_client {
+	uint8_t fingerprint[TLS_FINGERPRINT]; /* SHA-256 of it */
+	char subject[TLS_NAME];               /* RFC 2253; "": too long */
+	char emails[TLS_EMAILS][TLS_NAME];    /* rfc822Names; "" behind them */
+};
+
+enum tls_trust {
+	TLS_TRUSTED,
+	TLS_FORGED,    /* no handshake of this session's with this client */
+	TLS_UNTRUSTED, /* it is, but the certificate is not good */
+	TLS_UNKNOWN    /* our own files cannot be used for it */
+};
+
 struct tls_module {
 	/*
 	 * The signer's side.  A certificate, what stands behind it in the same
@@ -99,6 +138,14 @@ struct tls_module {
 	 */
 	size_t (*key_chain)(const struct tls_key *key, uint32_t number,
 	    uint8_t *dst, size_t size);
+
+	/*
+	 * The authorities in PEM, as key_chain() has certificates, so that a
+	 * context can say them to clients.  Their octets; 0: there are none, or
+	 * they do not fit.
+	 */
+	size_t (*authorities_chain)(
+	    const char *pem, size_t length, uint8_t *dst, size_t size);
 
 	/* As tls_sign, with this key: only by a scheme that is one for it. */
 	int (*key_sign)(const struct tls_key *key, uint32_t scheme,
@@ -159,6 +206,29 @@ struct tls_module {
 	 */
 	struct tls *(*open)(struct tls_context *context);
 	int (*feed)(struct tls *tls, const void *octets, size_t length);
+
+	/*
+	 * Before the handshake: ask for a certificate where chains had
+	 * authorities, if it is a full handshake of TLS 1.3; the question has
+	 * the nonce in it.  Any is taken, and none: it is not judged here.
+	 * false: none is asked for.
+	 */
+	bool (*client_ask)(struct tls *tls, const uint8_t nonce[TLS_NONCE]);
+
+	/*
+	 * After it: the transcript, which stays the module's, until
+	 * client_drop().  0: no certificate was shown.
+	 */
+	size_t (*client_shown)(const struct tls *tls, const uint8_t **octets);
+	void (*client_drop)(struct tls *tls);
+
+	/*
+	 * For who believes neither front nor client: is it one of this session
+	 * with a server of ours, by a client who has a certificate's key, and
+	 * is that good, today, for a client?  Why not, for the log.
+	 */
+	enum tls_trust (*client_check)(const struct tls_proof *proof,
+	    struct tls_client *client, char why[TLS_TEXT]);
 
 	/*
 	 * What is to go to the peer; it is forgotten at the next call of

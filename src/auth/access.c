@@ -31,6 +31,7 @@ static const struct {
     {"scram-sha-256", "SCRAM-SHA-256"},
     {"scram-sha-1-plus", "SCRAM-SHA-1-PLUS"},
     {"scram-sha-256-plus", "SCRAM-SHA-256-PLUS"},
+    {"external", "EXTERNAL"},
 };
 
 /* An address of either family; one of IPv4 in its last octets. */

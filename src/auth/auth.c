@@ -122,7 +122,7 @@ auth_password(const struct config *config, const struct verifier_facts *facts,
 
 void
 auth_proved(const struct config *config, const struct verifier_facts *facts,
-    const char *user, struct ch_account *account)
+    const char *method, const char *user, struct ch_account *account)
 {
 	char text[CHANNEL_TEXT];
 
@@ -131,6 +131,6 @@ auth_proved(const struct config *config, const struct verifier_facts *facts,
 	if (account->code == CODE_OK)
 		return;
 	memcpy(text, account->text, sizeof(text));
-	account_deny(account, account->code, "mailauth: %s", account->reason);
+	account_deny(account, account->code, "%s: %s", method, account->reason);
 	account_tell(account, "%s", text);
 }

@@ -56,12 +56,12 @@ void owner_account(const struct config *config, const char *owner_of,
     struct ch_account *account);
 
 /*
- * The account of a user whose secret was proved to mailauth: as
+ * The account of a user who was proved by what method says, for the log: as
  * auth_password() would have it.
  */
 void
 auth_proved(const struct config *config, const struct verifier_facts *facts,
-    const char *user, struct ch_account *account);
+    const char *method, const char *user, struct ch_account *account);
 
 /*
  * What holds whatever a method said of an account that is right: it is

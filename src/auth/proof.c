@@ -69,7 +69,7 @@ proof_decide(const struct config *config, const struct verifier_facts *facts,
 		    "mailauth: pop3d-crypto.so cannot work it out");
 	else if (right == 1 && proof->found == 1 && !proof->entry.locked &&
 	    !proof->missing)
-		auth_proved(config, facts, proof->user, account);
+		auth_proved(config, facts, "mailauth", proof->user, account);
 	else
 		account_deny(
 		    account, CODE_AUTH, "mailauth: %s", proof_reason(proof));

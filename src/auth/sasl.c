@@ -230,6 +230,15 @@ scram_step(struct sasl *sasl, struct turn *turn)
 	return SASL_DONE;
 }
 
+static enum sasl_outcome
+external_turn(struct sasl *sasl, struct turn *turn)
+{
+	if (external_step(sasl, turn->text, turn->length, turn->account) ==
+	    SASL_DONE)
+		return SASL_DONE;
+	return turn_challenge(turn, "");
+}
+
 static const struct {
 	bool client_first;
 	bool nul; /* in its responses */
@@ -243,6 +252,7 @@ static const struct {
 	[MECHANISM_SCRAM_SHA_256] = { true,  false, scram_step },
 	[MECHANISM_SCRAM_SHA_1_PLUS] = { true, false, scram_step },
 	[MECHANISM_SCRAM_SHA_256_PLUS] = { true, false, scram_step },
+	[MECHANISM_EXTERNAL] =      { true,  true,  external_turn },
     /* clang-format on */
 };
 

@@ -14,8 +14,9 @@
 #include "auth.h"
 #include "crypto.h"
 #include "mailauth.h"
+#include "tls.h"
 
-#define SASL_STEPS 8         /* responses in an exchange, at most */
+#define SASL_STEPS 10        /* responses in an exchange, at most */
 #define SASL_NONCE 160       /* octets with the NUL; STAMP_SIZE fits */
 #define SCRAM_FIRST 4096     /* octets of a client's first message, at most */
 #define SCRAM_CHALLENGE 4400 /* with what we add to its nonce, and a NUL */
@@ -43,6 +44,17 @@ struct scram {
 	char challenge[SCRAM_CHALLENGE];   /* server-first-message */
 };
 
+/*
+ * One exchange of EXTERNAL.  The first response is the client's, who he wants
+ * to be; what follows is the front's, the transcript of the handshake in
+ * pieces: a step that is not full is the last.
+ */
+struct external {
+	bool named;
+	size_t length;
+	uint8_t transcript[TLS_TRANSCRIPT];
+};
+
 struct sasl {
 	const struct config *config;
 	const struct verifier_facts *facts;
@@ -51,6 +63,7 @@ struct sasl {
 	char nonce[SASL_NONCE];
 	struct proof proof;
 	struct scram scram;
+	struct external external;
 	struct mailauth_keys keys;
 	struct ch_account account; /* SCRAM: once the proof was right */
 };
@@ -122,6 +135,26 @@ void scram_challenge(
 #define SCRAM_FINAL 64 /* octets with the NUL */
 int scram_final(struct scram *scram, const char *message,
     const struct mailauth_keys *keys, char final[SCRAM_FINAL]) MUST_CHECK;
+
+/* sasl_external.c */
+
+/*
+ * A response of EXTERNAL: SASL_CHALLENGE, an empty one; or SASL_DONE, with
+ * *account.
+ */
+enum sasl_outcome external_step(struct sasl *sasl, const void *octets,
+    size_t length, struct ch_account *account);
+
+/* certificates.c */
+
+/*
+ * Whose certificate is it by tls-client-map, and may he be authzid ("" is
+ * whoever stands first)?  1: *user; 0: nobody's, or not his; -1: the map cannot
+ * be used.  Of both a sentence in why.
+ */
+int certificate_user(const struct config *config,
+    const struct tls_client *client, const char *authzid,
+    char user[CHANNEL_NAME], char why[CHANNEL_TEXT]) MUST_CHECK;
 
 /* apop.c */
 

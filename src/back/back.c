@@ -71,6 +71,8 @@ logins_offer(struct back *back)
 	if (back->plaintext)
 		back->mechanisms |=
 		    1U << MECHANISM_PLAIN | 1U << MECHANISM_LOGIN;
+	if (back->args.nonce != NULL)
+		back->mechanisms |= 1U << MECHANISM_EXTERNAL;
 	if (!config_auth(back->config, AUTH_MAILAUTH))
 		return;
 	back->mechanisms |= 1U << MECHANISM_CRAM_MD5 |

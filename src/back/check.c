@@ -242,6 +242,29 @@ check_tls(const struct config *config)
 	return 0;
 }
 
+static int
+check_certificates(const struct config *config)
+{
+	char why[CHANNEL_TEXT];
+
+	if (config->tls_client_ca[0] == '\0' &&
+	    config->tls_client_map[0] == '\0')
+		return 0;
+	if (!config_certificates(config)) {
+		say("certificates",
+		    config->tls_client_map[0] == '\0' ?
+			"nobody logs in by one: tls-client-map is not set" :
+			"nobody logs in by one: tls-client-ca is not set");
+		return 0;
+	}
+	if (certificates_check(config, why) == -1) {
+		say("certificates", why);
+		return 1;
+	}
+	say("certificates", config->tls_client_map);
+	return 0;
+}
+
 int
 back_check(const struct config *config)
 {
@@ -257,6 +280,7 @@ back_check(const struct config *config)
 	check_state(config);
 	bad |= check_modules();
 	bad |= check_tls(config);
+	bad |= check_certificates(config);
 	if (config->plaintext == PLAINTEXT_ALWAYS)
 		say("passwords", "in clear text from everywhere");
 	else if (config->plaintext == PLAINTEXT_LOCAL)

@@ -28,6 +28,7 @@ verifier_child(struct back *back, int fd)
 	    .method = back->method,
 	    .protected = back->protected,
 	    .bindings = back->bindings,
+	    .nonce = back->args.nonce,
 	    .peer_port = back->connection->peer_port,
 	    .here = back->connection->here,
 	    .here_port = back->connection->here_port,

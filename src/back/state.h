@@ -36,6 +36,7 @@ struct back {
 	char greeting[CHANNEL_TEXT];        /* theirs */
 	struct signer signer;               /* ours, the listener's, or none */
 	char secure[2 * CHANNEL_WORD + 32]; /* for the log: what TLS there is */
+	uint8_t nonce[TLS_NONCE];           /* of this TLS: args.nonce */
 	struct ch_binding bindings[BINDINGS]; /* of it, as the front says */
 	int leash[2];   /* on the front, from when we are not root; or -1 */
 	int64_t done;   /* clock_ms() when the phase became PHASE_DONE */

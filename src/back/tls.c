@@ -98,6 +98,10 @@ tls_prepare(struct back *back)
 	args->chains = back->signer.chains;
 	args->tls = true;
 	args->stls = false;
+	if (config_certificates(back->config)) {
+		platform_random(back->nonce, sizeof(back->nonce));
+		args->nonce = back->nonce;
+	}
 	return 0;
 }
 

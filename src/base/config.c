@@ -79,6 +79,8 @@ static const struct setting settings[] = {
 	{ "mailbox-create", TYPE_BOOL, "no", 0, 0, AT(mailbox_create) },
 	{ "tls-certificate", TYPE_PATHS, "", 0, 0, AT(tls_certificate) },
 	{ "tls-key", TYPE_PATHS, "", 0, 0, AT(tls_key) },
+	{ "tls-client-ca", TYPE_PATH, "", 0, 0, AT(tls_client_ca) },
+	{ "tls-client-map", TYPE_PATH, "", 0, 0, AT(tls_client_map) },
 	{ "external-security", TYPE_NUMBER, "0", 0, 65535,
 	    AT(external_security) },
 	{ "listen", TYPE_TEXT, "*:110", 0, 0, AT(listen) },

@@ -43,3 +43,10 @@ config_paths(const char *folder, const char *list, char *dst, size_t size)
 		list += length;
 	}
 }
+
+bool
+config_certificates(const struct config *config)
+{
+	return config->tls_client_ca[0] != '\0' &&
+	    config->tls_client_map[0] != '\0';
+}

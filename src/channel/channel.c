@@ -183,6 +183,7 @@ channel_mechanism_name(uint32_t mechanism)
 	    [MECHANISM_SCRAM_SHA_256] = "SCRAM-SHA-256",
 	    [MECHANISM_SCRAM_SHA_1_PLUS] = "SCRAM-SHA-1-PLUS",
 	    [MECHANISM_SCRAM_SHA_256_PLUS] = "SCRAM-SHA-256-PLUS",
+	    [MECHANISM_EXTERNAL] = "EXTERNAL",
 	};
 
 	if (mechanism >= MECHANISM_LIMIT || names[mechanism] == NULL)

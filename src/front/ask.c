@@ -143,6 +143,7 @@ login_accept(struct session *s, const int *descriptors, size_t count)
 	s->read_only = login->read_only != 0;
 	s->keep = login->keep != 0;
 	s->state = TRANS;
+	secure_forget(s);
 }
 
 /* What the answer to a login, in s->record, means. */

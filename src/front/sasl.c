@@ -14,9 +14,10 @@
 #define PIECE 48 /* octets that become base64 at once */
 
 /* The best first: clients that do not choose take the first that they know. */
-static const enum channel_mechanism order[] = {MECHANISM_SCRAM_SHA_256_PLUS,
-    MECHANISM_SCRAM_SHA_1_PLUS, MECHANISM_SCRAM_SHA_256, MECHANISM_SCRAM_SHA_1,
-    MECHANISM_CRAM_MD5, MECHANISM_PLAIN, MECHANISM_LOGIN};
+static const enum channel_mechanism order[] = {MECHANISM_EXTERNAL,
+    MECHANISM_SCRAM_SHA_256_PLUS, MECHANISM_SCRAM_SHA_1_PLUS,
+    MECHANISM_SCRAM_SHA_256, MECHANISM_SCRAM_SHA_1, MECHANISM_CRAM_MD5,
+    MECHANISM_PLAIN, MECHANISM_LOGIN};
 
 static bool
 mechanism_binds(enum channel_mechanism mechanism)
@@ -29,7 +30,8 @@ static bool
 mechanism_accepted(const struct session *s, enum channel_mechanism mechanism)
 {
 	return (s->args->mechanisms >> mechanism & 1) != 0 &&
-	    (s->bound || !mechanism_binds(mechanism));
+	    (s->bound || !mechanism_binds(mechanism)) &&
+	    (s->certified || mechanism != MECHANISM_EXTERNAL);
 }
 
 void
@@ -82,8 +84,15 @@ challenge_put(struct session *s)
 static void
 step_run(struct session *s, uint32_t mechanism)
 {
+	bool given = s->record.u.step.given != 0;
+
+	if (mechanism != MECHANISM_NEXT)
+		s->external = mechanism == MECHANISM_EXTERNAL;
 	s->record.u.step.mechanism = mechanism;
 	s->exchange = ask_step(s);
+	/* Who he wants to be is all that the client says. */
+	if (s->exchange && s->external && given)
+		s->exchange = secure_prove(s);
 	if (s->exchange)
 		challenge_put(s);
 	else

@@ -26,7 +26,12 @@ secure_open(struct session *s)
 	if (context == NULL || s->tls_module == NULL)
 		return false;
 	s->tls = s->tls_module->open(context);
-	return s->tls != NULL;
+	if (s->tls == NULL)
+		return false;
+	/* Where it cannot, nobody will log in by one. */
+	if (s->args->nonce != NULL)
+		(void)s->tls_module->client_ask(s->tls, s->args->nonce);
+	return true;
 }
 
 /* To the client what TLS has for it. */
@@ -131,9 +136,16 @@ handshake_wait(struct session *s)
 	return false;
 }
 
+static size_t
+transcript_get(const struct session *s, const uint8_t **octets)
+{
+	return s->tls_module->client_shown(s->tls, octets);
+}
+
 bool
 secure_handshake(struct session *s)
 {
+	const uint8_t *octets;
 	enum tls_step step;
 	char text[TLS_TEXT];
 
@@ -151,6 +163,7 @@ secure_handshake(struct session *s)
 	if (step != TLS_DONE || s->args->turn)
 		pending_flush(s);
 	if (step == TLS_DONE) {
+		s->certified = transcript_get(s, &octets) > 0;
 		outcome_tell(s, CODE_OK, "");
 		return s->state != OVER;
 	}
@@ -208,6 +221,38 @@ secure_write(struct session *s, const char *octets, size_t length)
 		put += piece;
 	}
 	return true;
+}
+
+/* A record that is not full is the last. */
+bool
+secure_prove(struct session *s)
+{
+	struct ch_step *step = &s->record.u.step;
+	const uint8_t *octets;
+	size_t left = transcript_get(s, &octets), piece;
+
+	do {
+		piece = left < CHANNEL_STEP ? left : CHANNEL_STEP;
+		memset(step, 0, sizeof(*step));
+		step->mechanism = MECHANISM_NEXT;
+		step->given = 1;
+		step->length = (uint32_t)piece;
+		memcpy(step->octets, octets, piece);
+		if (!ask_step(s))
+			return false;
+		octets += piece;
+		left -= piece;
+	} while (piece == CHANNEL_STEP);
+	/* A further question is none. */
+	session_end(s, END_BACK);
+	return false;
+}
+
+void
+secure_forget(struct session *s)
+{
+	if (s->tls != NULL)
+		s->tls_module->client_drop(s->tls);
 }
 
 void

@@ -67,11 +67,13 @@ struct session {
 	bool stls;               /* STLS is offered */
 	bool heard;              /* something came from the client, for TLS */
 	bool bound;              /* a login can be bound to this TLS */
+	bool certified;          /* the client has shown a certificate */
 	bool deaf;               /* the client takes no more: write nothing */
 	bool lost;               /* octets of a message could not be written */
 	char user[CHANNEL_NAME]; /* from USER; "" before */
 	char name[CHANNEL_NAME]; /* who is logged in; "" with -a and AUTH */
 	bool exchange;           /* AUTH: the next line is a response */
+	bool external;           /* of an exchange: it is EXTERNAL */
 	bool stamp_used;         /* APOP was tried */
 	struct view_parts parts; /* the view, until it is read */
 	uint32_t messages;       /* in it */
@@ -171,6 +173,15 @@ ssize_t secure_rest(struct session *s, char *dst, size_t size);
 
 /* Octets to the client; false when the connection is broken. */
 bool secure_write(struct session *s, const char *octets, size_t length);
+
+/*
+ * The client's certificate, as a step of the exchange, in as many records as it
+ * takes.  false: the exchange is over, as after ask_step().
+ */
+bool secure_prove(struct session *s);
+
+/* What only a login needs is given back. */
+void secure_forget(struct session *s);
 
 /* Say that we end. */
 void secure_end(struct session *s);

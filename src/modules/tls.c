@@ -19,6 +19,7 @@ struct tls {
 	BIO *in, *out; /* ssl's */
 	unsigned long error;
 	int alert; /* the last that came, or -1 */
+	struct client_side client;
 };
 
 bool
@@ -63,6 +64,33 @@ tls_open(struct tls_context *context)
 	SSL_set_info_callback(tls->ssl, alert_note);
 	SSL_set_accept_state(tls->ssl);
 	return tls;
+}
+
+struct client_side *
+tls_client_side(const SSL *ssl)
+{
+	struct tls *tls = SSL_get_app_data(ssl);
+
+	return tls == NULL ? NULL : &tls->client;
+}
+
+static bool
+tls_ask(struct tls *tls, const uint8_t nonce[TLS_NONCE])
+{
+	return tls_client_ask(tls->ssl, nonce);
+}
+
+static size_t
+tls_shown(const struct tls *tls, const uint8_t **octets)
+{
+	*octets = tls->client.octets;
+	return tls->client.done ? tls->client.length : 0;
+}
+
+static void
+tls_client_forget(struct tls *tls)
+{
+	tls_client_drop(&tls->client);
 }
 
 static int
@@ -116,6 +144,8 @@ tls_handshake(struct tls *tls)
 
 	ERR_clear_error();
 	result = SSL_do_handshake(tls->ssl);
+	if (result == 1 && !tls->client.done)
+		tls_client_drop(&tls->client);
 	return result == 1 ? TLS_DONE : tls_step(tls, result);
 }
 
@@ -249,6 +279,7 @@ const struct tls_module pop3d_tls = {
     .key_free = tls_key_free,
     .key_look = tls_key_look,
     .key_chain = tls_key_chain,
+    .authorities_chain = tls_authorities_chain,
     .key_sign = tls_key_sign,
     .ticket_seal = tls_ticket_seal,
     .ticket_open = tls_ticket_open,
@@ -260,6 +291,10 @@ const struct tls_module pop3d_tls = {
     .context_tickets = tls_context_tickets,
     .open = tls_open,
     .feed = tls_feed,
+    .client_ask = tls_ask,
+    .client_shown = tls_shown,
+    .client_drop = tls_client_forget,
+    .client_check = tls_client_check,
     .pending = tls_pending,
     .drop = tls_drop,
     .handshake = tls_handshake,

@@ -40,6 +40,7 @@ struct tls_context {
 	struct identity identities[TLS_CERTIFICATES];
 	size_t count;
 	struct tls_tickets tickets;
+	STACK_OF(X509) * authorities; /* for clients; may be empty */
 };
 
 /* A client that offers protocols and not this one is at the wrong port. */
@@ -265,6 +266,9 @@ contexts_make(struct tls_context *context)
 		twin = identity_twin(context, identity);
 		if (twin != NULL && !identity_use(identity->ssl, twin))
 			return false;
+		if (sk_X509_num(context->authorities) > 0 &&
+		    !tls_client_prepare(identity->ssl, context->authorities))
+			return false;
 	}
 	return context->count > 0;
 }
@@ -280,6 +284,8 @@ certificate_take(struct tls_context *context, uint32_t number,
 
 	if (certificate == NULL)
 		return false;
+	if (number == TLS_AUTHORITY)
+		return sk_X509_push(context->authorities, certificate) > 0;
 	if (context->count > 0 && number + 1 == context->count)
 		return sk_X509_push(
 			   context->identities[number].chain, certificate) > 0;
@@ -332,6 +338,7 @@ tls_context_free(struct tls_context *context)
 		sk_X509_pop_free(identity->chain, X509_free);
 	}
 	EVP_CIPHER_free(context->tickets.cipher);
+	sk_X509_pop_free(context->authorities, X509_free);
 	if (context->provider != NULL)
 		(void)OSSL_PROVIDER_unload(context->provider);
 	OSSL_LIB_CTX_free(context->library);
@@ -349,7 +356,8 @@ tls_context_new(const uint8_t *chains, size_t length, tls_sign *sign)
 	if (context == NULL)
 		return NULL;
 	context->library = tls_remote_library(&context->provider);
-	if (context->library != NULL &&
+	context->authorities = sk_X509_new_null();
+	if (context->library != NULL && context->authorities != NULL &&
 	    chains_take(context, chains, length, sign) &&
 	    contexts_make(context))
 		return context;

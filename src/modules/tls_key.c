@@ -235,9 +235,9 @@ tls_key_look(
 		    "do not know its issuer will refuse it");
 }
 
-/* One certificate behind what there is already; 0: no room. */
-static size_t
-certificate_put(X509 *certificate, uint32_t number, uint8_t *dst, size_t size)
+size_t
+tls_certificate_put(
+    X509 *certificate, uint32_t number, uint8_t *dst, size_t size)
 {
 	int length = i2d_X509(certificate, NULL);
 	uint32_t head[2] = {number, (uint32_t)length};
@@ -255,11 +255,13 @@ size_t
 tls_key_chain(
     const struct tls_key *key, uint32_t number, uint8_t *dst, size_t size)
 {
-	size_t length = certificate_put(key->certificate, number, dst, size), n;
+	size_t length =
+		   tls_certificate_put(key->certificate, number, dst, size),
+	       n;
 	int i;
 
 	for (i = 0; length > 0 && i < sk_X509_num(key->chain); i++) {
-		n = certificate_put(sk_X509_value(key->chain, i), number,
+		n = tls_certificate_put(sk_X509_value(key->chain, i), number,
 		    dst + length, size - length);
 		length = n == 0 ? 0 : length + n;
 	}

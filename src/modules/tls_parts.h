@@ -81,6 +81,78 @@ int tls_tickets_init(struct tls_tickets *tickets, OSSL_LIB_CTX *library,
 /* Connections of this context get such tickets. */
 int tls_tickets_use(SSL_CTX *ssl);
 
+/* tls_client.c: asking for a client's certificate */
+
+struct client_side {
+	bool asked; /* if it is TLS 1.3 */
+	bool done;  /* the CertificateVerify has come, or never will */
+	uint8_t nonce[TLS_NONCE];
+	uint8_t *octets; /* the transcript so far */
+	size_t length;
+};
+
+/* tls.c: of this connection; NULL: it is tls_warm.c's. */
+struct client_side *tls_client_side(const struct ssl_st *ssl);
+
+/* What a context needs for it, with these authorities.  false: no memory. */
+bool tls_client_prepare(struct ssl_ctx_st *context, const STACK_OF(X509) * cas);
+
+/* Record, and ask, in this connection. */
+bool tls_client_ask(struct ssl_st *ssl, const uint8_t nonce[TLS_NONCE]);
+void tls_client_drop(struct client_side *side);
+
+size_t tls_authorities_chain(
+    const char *pem, size_t length, uint8_t *dst, size_t size);
+
+#define TLS_AUTHORITY UINT32_MAX   /* the number of a certificate of theirs */
+#define TLS_NONCE_EXTENSION 0xff70 /* private use (RFC 8446, 11) */
+
+/* One certificate behind what there is already; 0: no room. */
+size_t tls_certificate_put(
+    X509 *certificate, uint32_t number, uint8_t *dst, size_t size);
+
+/* Certificates in PEM; NULL: there is none, or no memory. */
+STACK_OF(X509) * tls_certificates_read(const char *pem, size_t length);
+
+/* tls_transcript.c: what a handshake was; tls_proof.c: whether to believe it */
+
+struct span {
+	const uint8_t *octets;
+	size_t length;
+};
+
+/* A transcript's messages, each with its head; length 0: it is not there. */
+struct transcript {
+	struct span hello, retry, hello_again, server_hello, extensions,
+	    request, certificate, verify, finished, client_certificate,
+	    client_verify;
+	const EVP_MD *hash;
+};
+
+/* Is it one of TLS 1.3, with both certificates, and nothing else? */
+bool
+tls_transcript_read(struct transcript *t, const uint8_t *octets, size_t length);
+
+/* What a message of it has, without its head. */
+struct span tls_transcript_body(const struct span *message);
+
+/* Does its CertificateRequest have this nonce? */
+bool
+tls_transcript_asks(const struct transcript *t, const uint8_t nonce[TLS_NONCE]);
+
+/* The certificates of a message, the end entity's first; NULL: it is none. */
+STACK_OF(X509) * tls_transcript_certificates(const struct span *message);
+
+/*
+ * Is verify the signature of certificate's key over all that was said before
+ * it (RFC 8446, 4.4.3)?
+ */
+bool tls_transcript_signed(const struct transcript *t,
+    const struct span *verify, X509 *certificate, const char *context);
+
+enum tls_trust tls_client_check(const struct tls_proof *proof,
+    struct tls_client *client, char why[TLS_TEXT]);
+
 /* tls_binding.c: as the module's exporter() and end_point() */
 size_t tls_binding_exporter(struct ssl_st *ssl, uint8_t octets[TLS_BINDING]);
 size_t

@@ -13,6 +13,7 @@
 #include "keys.h"
 
 #define PEM_MAX 1048576 /* octets of a file */
+#define AUTHORITIES_MAX (TLS_CHAINS / 2)
 
 /* A text, and where it came from. */
 struct pem {
@@ -145,9 +146,34 @@ key_load(struct keys *keys, struct pem *chain, struct pem *key,
 	return result;
 }
 
+/* Who shall vouch for clients; keys that lack them serve all others. */
+static void
+authorities_read(const struct config *config, struct keys *keys)
+{
+	struct pem pem;
+
+	if (!config_certificates(config))
+		return;
+	if (text_copy(pem.path, sizeof(pem.path), config->tls_client_ca,
+		strlen(config->tls_client_ca)) == -1 ||
+	    pem_read(&pem, false, keys->trouble) == -1)
+		return;
+	keys->authorities = malloc(AUTHORITIES_MAX);
+	if (keys->authorities != NULL)
+		keys->authorities_length = keys->tls->authorities_chain(
+		    pem.text, pem.length, keys->authorities, AUTHORITIES_MAX);
+	if (keys->authorities_length == 0)
+		text_cut(keys->trouble, sizeof(keys->trouble),
+		    "%s: no certificates in PEM, or too many: no EXTERNAL",
+		    pem.path);
+	pem_free(&pem);
+}
+
 void
 keys_free(struct keys *keys)
 {
+	free(keys->authorities);
+	keys->authorities = NULL;
 	while (keys->count > 0)
 		keys->tls->key_free(keys->key[--keys->count]);
 }
@@ -182,8 +208,10 @@ keys_load(
 		text_cut(text, CHANNEL_TEXT, "pop3d-tls.so cannot be loaded");
 		return -1;
 	}
-	if (keys_read(config, keys, text) == 0)
+	if (keys_read(config, keys, text) == 0) {
+		authorities_read(config, keys);
 		return 0;
+	}
 	keys_free(keys);
 	return -1;
 }

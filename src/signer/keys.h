@@ -12,6 +12,9 @@ struct keys {
 	struct tls_key *key[TLS_CERTIFICATES];
 	char file[TLS_CERTIFICATES][CHANNEL_PATH]; /* of the certificate */
 	size_t count;
+	uint8_t *authorities; /* for clients, as authorities_chain(); or NULL */
+	size_t authorities_length;
+	char trouble[CHANNEL_TEXT]; /* with them; "": none */
 };
 
 /*

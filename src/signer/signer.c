@@ -221,6 +221,12 @@ chains_write(const struct keys *keys, bool tickets, int fd)
 		if (n == 0)
 			length = 0;
 	}
+	if (length > 1 && keys->authorities_length > 0 &&
+	    keys->authorities_length <= TLS_CHAINS - length) {
+		memcpy(chains + length, keys->authorities,
+		    keys->authorities_length);
+		length += keys->authorities_length;
+	}
 	if (length > 1 && write_full(fd, chains, length) == -1)
 		errno = 0; /* nobody wants them any more */
 	free(chains);
@@ -233,7 +239,7 @@ trouble_find(const struct keys *keys, char text[CHANNEL_TEXT])
 	char what[TLS_TEXT], trouble[TLS_TEXT];
 	size_t i;
 
-	text[0] = '\0';
+	text_cut(text, CHANNEL_TEXT, "%s", keys->trouble);
 	for (i = 0; text[0] == '\0' && i < keys->count; i++) {
 		keys->tls->key_look(keys->key[i], what, trouble);
 		if (trouble[0] != '\0')

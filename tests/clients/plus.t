@@ -16,7 +16,7 @@ use Test::More;
 use Pop3d;
 use Pop3d::Corpus;
 use Pop3d::Fetch;
-use Pop3d::Tls qw(certificate);
+use Pop3d::Tls qw(authority certificate);
 
 plan(skip_all => 'IO::Socket::SSL is needed') if !eval { require IO::Socket::SSL };
 
@@ -142,11 +142,11 @@ sub gsasl {
 
 # Does mpop get all of it?  Status and what it says.
 sub mpop {
-    my ($site, $port, $auth, $secret) = @_;
+    my ($site, $port, $auth, $secret, @more) = @_;
     my $home = home($site);
     Pop3d::file_put("$home/rc", join("\n", 'account site', 'host 127.0.0.1', "port $port", 'user demo',
         "password $secret", "auth $auth", 'tls on', 'tls_starttls off', 'tls_certcheck off',
-        'delivery mda ' . deliverer($home), 'received_header off', 'only_new off', 'keep on', "uidls_file $home/uidls") . "\n");
+        'delivery mda ' . deliverer($home), 'received_header off', 'only_new off', 'keep on', "uidls_file $home/uidls", @more) . "\n");
     chmod(0600, "$home/rc");
     local %ENV = (%ENV, HOME => $home);
     return ($site->run($mpop, '-C', "$home/rc", 'site'), $home);
@@ -208,4 +208,25 @@ subtest 'mpop' => sub {
 };
 
 $site->stop;
+
+# Not of -PLUS, but with the same client: a login by its certificate.
+subtest 'mpop, by EXTERNAL' => sub {
+    my $ca = authority($site->{dir}, 'ca');
+    $ca->('demo', mail => 'demo@example.org');
+    $ca->('other');
+    Pop3d::file_put("$site->{dir}/map", "email:demo\@example.org demo\n");
+    $site->configure('tls-client-ca' => 'ca.crt', 'tls-client-map' => 'map');
+    $site->standalone('-o', 'listen-tls=127.0.0.1:' . ($site->{tls} = Pop3d::free_port()));
+    for my $who ('demo', 'other') {
+        $site->log_clear;
+        my ($rc, $out, $home) = mpop($site, $site->{tls}, 'external', 'of no use',
+            "tls_key_file $site->{dir}/$who.key", "tls_cert_file $site->{dir}/$who.crt");
+        is($rc == 0, $who eq 'demo', $who) or diag($out);
+        same_messages([fetched($home)], [map { Pop3d::Corpus::wire($_) =~ s/\r\n/\n/gr } @all], 'EXTERNAL') if !$rc;
+        my $line = $who eq 'demo' ? qr/^LOGIN, user=demo, .*, tls=TLSv1\.3, / : qr/^LOGIN FAILED, .*, method=EXTERNAL$/;
+        ok(scalar $site->log_wait($line), 'in the log') or diag($site->log_text);
+    }
+    $site->stop;
+};
+
 done_testing;

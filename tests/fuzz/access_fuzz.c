@@ -63,7 +63,7 @@ static void
 use_rule(const struct access_rule *rule, const uint8_t *data, size_t size)
 {
 	MUST(rule->line >= 1 && rule->line <= size &&
-	    rule->mechanisms < 1U << 9);
+	    rule->mechanisms < 1U << 10);
 	MUST(rule->networks || !rule->inside);
 	MUST(any_line(data, size));
 }

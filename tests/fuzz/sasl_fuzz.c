@@ -136,7 +136,7 @@ auth_password(const struct config *config, const struct verifier_facts *facts,
 
 void
 auth_proved(const struct config *config, const struct verifier_facts *facts,
-    const char *name, struct ch_account *account)
+    const char *method, const char *name, struct ch_account *account)
 {
 	(void)config;
 	(void)facts;

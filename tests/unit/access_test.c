@@ -173,7 +173,7 @@ test_mechanisms(void)
 {
 	static const char *const names[] = {"USER", "APOP", "PLAIN", "LOGIN",
 	    "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS",
-	    "SCRAM-SHA-256-PLUS"};
+	    "SCRAM-SHA-256-PLUS", "EXTERNAL"};
 	uint32_t all = 0, bit;
 	size_t i;
 
@@ -190,7 +190,7 @@ test_mechanisms(void)
 	ok(access_mechanism("-a") == 0 && access_mechanism("") == 0,
 	    "nothing else has one");
 	access_write("* mechanisms=password,apop,plain,login,cram-md5,"
-		     "scram-sha-1,SCRAM-SHA-256\n");
+		     "scram-sha-1,SCRAM-SHA-256,external\n");
 	ok(finds("joe", 1) && rule.mechanisms == all, "all of them");
 	access_write("* mechanisms=SCRAM-SHA-1-plus\n");
 	ok(finds("joe", 1) &&

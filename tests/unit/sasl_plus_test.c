@@ -151,8 +151,9 @@ static const struct {
 static void
 test_firsts(void)
 {
-	static const char *const none[] = {"", "p=,,", "p", "p=", "p=tls-exporter",
-	    "p,,", "px=tls-exporter,,", "p=tls-exporter,", "q=tls-exporter,,"};
+	static const char *const none[] = {"", "p=,,", "p",
+	    "p=", "p=tls-exporter", "p,,", "px=tls-exporter,,",
+	    "p=tls-exporter,", "q=tls-exporter,,"};
 	char message[CHANNEL_NAME];
 	const char *error;
 	size_t i;

@@ -12,9 +12,9 @@ use IO::Socket::INET;
 
 use Pop3d;
 
-our @EXPORT_OK = qw(certificate holds s_client secrets tls_client);
+our @EXPORT_OK = qw(authority certificate holds s_client secrets tls_client);
 
-my %kinds = (rsa => 'rsa:2048', ec => 'ec -pkeyopt ec_paramgen_curve:P-256');
+my %kinds = (rsa => 'rsa:2048', ec => 'ec -pkeyopt ec_paramgen_curve:P-256', ed25519 => 'ed25519');
 
 # NAME.crt and NAME.key in folder; more: other options of openssl req.
 sub certificate {
@@ -25,6 +25,28 @@ sub certificate {
         . "-out $folder/$name.crt -subj /CN=$host -addext subjectAltName=DNS:$host "
         . "$more 2>/dev/null && chmod 600 $folder/$name.key") == 0
         or die "openssl req: $name\n";
+}
+
+# An authority, NAME.crt: a function that makes certificates of clients.  Its
+# options: kind, mail, usage, digest, and from and to as openssl ca has them.
+sub authority {
+    my ($folder, $name) = @_;
+    certificate($folder, $name, 'ec', host => $name);
+    mkdir("$folder/$name.made");
+    Pop3d::file_put("$folder/$name.index", '');
+    return sub {
+        my ($client, %option) = @_;
+        my $mail = $option{mail} ? "subjectAltName=email:$option{mail}\n" : '';
+        Pop3d::file_put("$folder/$name.conf", "[ca]\ndefault_ca=x\n[x]\ndatabase=$folder/$name.index\nnew_certs_dir="
+            . "$folder/$name.made\nrand_serial=1\npolicy=p\nx509_extensions=e\nunique_subject=no\n[p]\ncommonName=supplied\n"
+            . "[e]\nbasicConstraints=CA:FALSE\nextendedKeyUsage=" . ($option{usage} // 'clientAuth') . "\n$mail");
+        my @dates = map { $option{$_->[0]} ? ($_->[1], $option{$_->[0]}) : () } ['from', '-startdate'], ['to', '-enddate'];
+        @dates = ('-days', 3) if !@dates;
+        system("cd $folder && openssl req -new -nodes -newkey $kinds{$option{kind} // 'ec'} -keyout $client.key "
+            . "-out $client.csr -subj /CN=$client 2>/dev/null && openssl ca -batch -notext -config $name.conf "
+            . "-cert $name.crt -keyfile $name.key -in $client.csr -out $client.crt -md " . ($option{digest} // 'sha256')
+            . " @dates 2>$client.log && chmod 600 $client.key") == 0 or die "openssl ca: $client\n";
+    };
 }
 
 # What only who holds the key has: the scalar, or the primes.  Each as it is in
