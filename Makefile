@@ -140,7 +140,8 @@ test: need-test
 	$(Q)sh tests/run
 
 # The sanitizers' own system calls are on no list.
-build/unit/close_in_test: tests/unit/close_in_test.c $(ROOM_OBJ)
+build/unit/close_in_test build/unit/apart_test: build/unit/%: \
+    tests/unit/%.c $(ROOM_OBJ)
 	@mkdir -p $(@D)
 	$(SAY) "  UNIT    $@"
 	$(Q)$(CC) $(CPPFLAGS) $(STD) -Itests/unit -Isrc $(CFLAGS) $(WARN) -o $@ $^

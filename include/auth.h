@@ -12,6 +12,17 @@
 #include "base.h"
 #include "channel.h"
 
+/*
+ * Where the verifier has certificates of clients looked at, as whom: where it
+ * was root, closed in there.
+ */
+struct verifier_place {
+	bool root;
+	uid_t uid;
+	gid_t gid;
+	const char *cage; /* an empty folder */
+};
+
 /* What the back knows of a login, and no front can say. */
 struct verifier_facts {
 	const char *owner_of; /* -a's mailbox, or NULL */
@@ -21,6 +32,7 @@ struct verifier_facts {
 	bool protected;       /* nobody can listen to the connection */
 	const uint8_t *nonce; /* TLS_NONCE octets, which the client was to
 			       * answer with a certificate; or NULL */
+	const struct verifier_place *place;
 	const struct ch_binding *bindings; /* BINDINGS of them, which the front
 					    * has of its TLS, or none: NULL */
 	const char *peer_port;

@@ -95,7 +95,7 @@ struct tls_proof {
 	const uint8_t *transcript;
 	size_t length;
 	const uint8_t *nonce; /* TLS_NONCE octets of this session's */
-	struct tls_pem own[TLS_CERTIFICATES]; /* the first of each is ours */
+	uint8_t own[TLS_CERTIFICATES][TLS_FINGERPRINT]; /* of the server */
 	size_t own_count;
 	struct tls_pem authorities; /* whom to trust with clients */
 };
@@ -221,6 +221,10 @@ struct tls_module {
 	 */
 	size_t (*client_shown)(const struct tls *tls, const uint8_t **octets);
 	void (*client_drop)(struct tls *tls);
+
+	/* Of the first certificate in a text; -1: there is none. */
+	int (*fingerprint)(const char *pem, size_t length,
+	    uint8_t fingerprint[TLS_FINGERPRINT]);
 
 	/*
 	 * For who believes neither front nor client: is it one of this session

@@ -145,6 +145,16 @@ int scram_final(struct scram *scram, const char *message,
 enum sasl_outcome external_step(struct sasl *sasl, const void *octets,
     size_t length, struct ch_account *account);
 
+/* apart.c */
+
+/*
+ * tls->client_check() in a child that is closed in: what a client has sent is
+ * not read by root.
+ */
+enum tls_trust apart_check(const struct verifier_place *place,
+    const struct tls_module *tls, const struct tls_proof *proof,
+    struct tls_client *client, char why[TLS_TEXT]) MUST_CHECK;
+
 /* certificates.c */
 
 /*

@@ -7,7 +7,6 @@
  * src/modules/tls_proof.c.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "method.h"
@@ -15,14 +14,6 @@
 #include "trusted.h"
 
 #define PEM_MAX 1048576 /* octets of a file */
-
-/* The files that are needed, open. */
-struct files {
-	struct trusted authorities;
-	struct trusted own[TLS_CERTIFICATES];
-	char path[TLS_CERTIFICATES][CHANNEL_PATH];
-	size_t count;
-};
 
 static enum sasl_outcome
 deny(struct sasl *sasl, struct ch_account *account, uint32_t code,
@@ -34,42 +25,54 @@ deny(struct sasl *sasl, struct ch_account *account, uint32_t code,
 	return SASL_DONE;
 }
 
-static void
-files_free(struct files *files)
+/*
+ * The first certificate of a file that a signer has its key by.  The key may
+ * stand there, too: nothing but the certificate gets any further, and the file
+ * is forgotten before anything of the client's is looked at.
+ */
+static int
+own_read(const struct tls_module *tls, const char *path,
+    uint8_t fingerprint[TLS_FINGERPRINT], char why[CHANNEL_TEXT])
 {
-	trusted_free(&files->authorities);
-	while (files->count > 0)
-		trusted_free(&files->own[--files->count]);
+	static const char begin[] = "-----BEGIN CERTIFICATE-----",
+			  end[] = "-----END CERTIFICATE-----";
+	const char *from, *to;
+	struct trusted file;
+	int result = -1;
+
+	if (trusted_read(&file, path, PEM_MAX, why) == -1)
+		return -1;
+	from = strstr(file.text, begin);
+	to = from == NULL ? NULL : strstr(from, end);
+	if (to != NULL)
+		result = tls->fingerprint(
+		    from, (size_t)(to - from) + strlen(end), fingerprint);
+	if (result == -1)
+		text_cut(why, CHANNEL_TEXT, "%s: no certificate in PEM", path);
+	trusted_free(&file);
+	return result;
 }
 
-/* tls-client-ca, and the certificates that a signer has. */
+/* The certificates that a signer has. */
 static int
-files_read(const struct config *config, struct files *files,
+own_find(const struct tls_module *tls, const struct config *config,
     struct tls_proof *proof, char why[CHANNEL_TEXT])
 {
 	const char *list = config->tls_certificate;
-	size_t length, i;
+	char path[CHANNEL_PATH];
+	size_t length;
 
-	memset(files, 0, sizeof(*files));
-	if (trusted_read(
-		&files->authorities, config->tls_client_ca, PEM_MAX, why) == -1)
-		return -1;
-	proof->authorities.text = files->authorities.text;
-	proof->authorities.length = files->authorities.length;
-	for (i = 0; i < TLS_CERTIFICATES; i++) {
+	while (proof->own_count < TLS_CERTIFICATES) {
 		list += strspn(list, " \t,");
 		length = strcspn(list, " \t,");
 		if (length == 0)
 			break;
-		if (text_copy(files->path[i], CHANNEL_PATH, list, length) ==
-			-1 ||
-		    trusted_read(
-			&files->own[i], files->path[i], PEM_MAX, why) == -1)
+		if (text_copy(path, sizeof(path), list, length) == -1 ||
+		    own_read(tls, path, proof->own[proof->own_count], why) ==
+			-1)
 			return -1;
+		proof->own_count++;
 		list += length;
-		proof->own[i].text = files->own[i].text;
-		proof->own[i].length = files->own[i].length;
-		proof->own_count = files->count = i + 1;
 	}
 	return 0;
 }
@@ -84,18 +87,23 @@ client_check(
 	    .length = sasl->external.length,
 	    .nonce = sasl->facts->nonce};
 	enum tls_trust trust = TLS_UNKNOWN;
-	struct files *files = malloc(sizeof(*files));
+	struct trusted authorities;
 	char text[TLS_TEXT];
 
 	text_cut(why, CHANNEL_TEXT, "pop3d-tls.so cannot be loaded");
-	if (tls != NULL && files != NULL) {
-		if (files_read(sasl->config, files, &proof, why) == 0) {
-			trust = tls->client_check(&proof, client, text);
-			text_cut(why, CHANNEL_TEXT, "%s", text);
-		}
-		files_free(files);
-	}
-	free(files);
+	if (tls == NULL || own_find(tls, sasl->config, &proof, why) == -1 ||
+	    trusted_read(
+		&authorities, sasl->config->tls_client_ca, PEM_MAX, why) == -1)
+		return TLS_UNKNOWN;
+	proof.authorities.text = authorities.text;
+	proof.authorities.length = authorities.length;
+	if (sasl->facts->place == NULL)
+		trust = tls->client_check(&proof, client, text);
+	else
+		trust =
+		    apart_check(sasl->facts->place, tls, &proof, client, text);
+	text_cut(why, CHANNEL_TEXT, "%s", text);
+	trusted_free(&authorities);
 	return trust;
 }
 

@@ -21,7 +21,11 @@
 _Noreturn static void
 verifier_child(struct back *back, int fd)
 {
+	const struct front_args *args = &back->args;
+	const struct verifier_place place = {
+	    args->root, args->uid, args->gid, args->cage};
 	const struct verifier_facts facts = {
+	    .place = &place,
 	    .owner_of = back->owner_of,
 	    .stamp = back->stamp,
 	    .peer = back->connection->peer,

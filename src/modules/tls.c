@@ -294,6 +294,7 @@ const struct tls_module pop3d_tls = {
     .client_ask = tls_ask,
     .client_shown = tls_shown,
     .client_drop = tls_client_forget,
+    .fingerprint = tls_fingerprint,
     .client_check = tls_client_check,
     .pending = tls_pending,
     .drop = tls_drop,

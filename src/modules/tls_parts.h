@@ -150,6 +150,8 @@ STACK_OF(X509) * tls_transcript_certificates(const struct span *message);
 bool tls_transcript_signed(const struct transcript *t,
     const struct span *verify, X509 *certificate, const char *context);
 
+int tls_fingerprint(
+    const char *pem, size_t length, uint8_t fingerprint[TLS_FINGERPRINT]);
 enum tls_trust tls_client_check(const struct tls_proof *proof,
     struct tls_client *client, char why[TLS_TEXT]);
 

@@ -39,22 +39,34 @@ say(char dst[TLS_TEXT], const char *format, ...)
 	va_end(ap);
 }
 
+int
+tls_fingerprint(
+    const char *pem, size_t length, uint8_t fingerprint[TLS_FINGERPRINT])
+{
+	STACK_OF(X509) *all =
+	    tls_start() ? tls_certificates_read(pem, length) : NULL;
+	bool done = all != NULL &&
+	    X509_digest(
+		sk_X509_value(all, 0), EVP_sha256(), fingerprint, NULL) == 1;
+
+	sk_X509_pop_free(all, X509_free);
+	return done ? 0 : -1;
+}
+
 /* Is the server's certificate, which it has shown, one of ours? */
 static bool
 server_ours(const struct tls_proof *proof, X509 *certificate)
 {
-	STACK_OF(X509) * own;
-	bool ours = false;
+	uint8_t fingerprint[TLS_FINGERPRINT];
 	size_t i;
 
-	for (i = 0; !ours && i < proof->own_count; i++) {
-		own = tls_certificates_read(
-		    proof->own[i].text, proof->own[i].length);
-		ours = own != NULL &&
-		    X509_cmp(sk_X509_value(own, 0), certificate) == 0;
-		sk_X509_pop_free(own, X509_free);
+	if (X509_digest(certificate, EVP_sha256(), fingerprint, NULL) != 1)
+		return false;
+	for (i = 0; i < proof->own_count; i++) {
+		if (memcmp(proof->own[i], fingerprint, TLS_FINGERPRINT) == 0)
+			return true;
 	}
-	return ours;
+	return false;
 }
 
 /* As far as the server's part goes. */
