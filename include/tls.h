@@ -235,8 +235,8 @@ struct tls_module {
 	    struct tls_client *client, char why[TLS_TEXT]);
 
 	/*
-	 * What is to go to the peer; it is forgotten at the next call of
-	 * any of these functions but this one and drop(), which forgets it now.
+	 * What is to go to the peer, good until the next call of any of these
+	 * functions; drop() forgets it, and until then more is added to it.
 	 */
 	size_t (*pending)(struct tls *tls, const void **octets);
 	void (*drop)(struct tls *tls);

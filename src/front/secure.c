@@ -217,8 +217,10 @@ secure_write(struct session *s, const char *octets, size_t length)
 		piece = length - put < TLS_PLAIN ? length - put : TLS_PLAIN;
 		if (s->tls_module->write(s->tls, octets + put, piece) == -1)
 			return false;
-		pending_flush(s);
 		put += piece;
+		/* The last answer leaves with the word that we end. */
+		if (put < length || s->state != OVER)
+			pending_flush(s);
 	}
 	return true;
 }

@@ -51,7 +51,7 @@ tls_open(struct tls_context *context)
 	tls->alert = -1;
 	tls->ssl = SSL_new(tls_context_first(context));
 	tls->in = BIO_new(BIO_s_mem());
-	tls->out = BIO_new(BIO_s_mem());
+	tls->out = tls_out_new();
 	if (tls->ssl == NULL || tls->in == NULL || tls->out == NULL ||
 	    SSL_set_app_data(tls->ssl, tls) != 1) {
 		SSL_free(tls->ssl);
@@ -107,17 +107,13 @@ tls_feed(struct tls *tls, const void *octets, size_t length)
 static size_t
 tls_pending(struct tls *tls, const void **octets)
 {
-	char *data = NULL;
-	long length = BIO_get_mem_data(tls->out, &data);
-
-	*octets = data;
-	return length > 0 ? (size_t)length : 0;
+	return tls_out_get(tls->out, octets);
 }
 
 static void
 tls_drop(struct tls *tls)
 {
-	(void)BIO_reset(tls->out);
+	tls_out_drop(tls->out);
 }
 
 /* What a call of OpenSSL's that did not succeed means. */

@@ -5,6 +5,7 @@
 #ifndef TLS_PARTS_H
 #define TLS_PARTS_H
 
+#include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -64,6 +65,10 @@ void tls_start_early(void);
 /* Handshakes of this context that end where a key is asked. */
 void tls_warm(struct ssl_ctx_st *context);
 
+/* tls_out.c: a BIO that gathers what is written; NULL: no memory. */
+BIO *tls_out_new(void);
+size_t tls_out_get(BIO *bio, const void **octets);
+void tls_out_drop(BIO *bio);
 /* tls_ticket.c: tickets that are sealed elsewhere */
 
 struct tls_tickets {

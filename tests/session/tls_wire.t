@@ -52,13 +52,18 @@ sub answer {
     return ($text, map { $_->[0] } Pop3d::Flights::records($raw));
 }
 
+sub writes_of {
+    my ($calls) = @_;
+    return grep { $_->[0] eq 'sendmsg' && $_->[1] =~ /^1, / } @$calls;
+}
+
 # The writes to the client since the last look.
 sub writes {
     my ($site, $since) = @_;
     # By STLS there was another before it.
     my ($front) = grep { !grep { $_->[0] eq 'exit_group' } @$_ }
         Pop3d::Trace::closed_in($site, 'front');
-    my @writes = grep { $_->[0] eq 'sendmsg' && $_->[1] =~ /^1, / } @{$front // []};
+    my @writes = writes_of($front // []);
     my $count = @writes - $$since;
     $$since = @writes;
     return $count;
@@ -111,6 +116,8 @@ subtest 'small answers' => sub {
             my $rest = $client->to_end;
             is(join(' ', map { $_->[0] } Pop3d::Flights::records($rest)), $version eq '1.2' ? '23 21' : '23 23',
                 "$where: the end: an answer, and the word that it is one");
+            my ($most) = sort { $b <=> $a } map { scalar writes_of($_) } Pop3d::Trace::closed_in($site, 'front');
+            is($most - $since, 1, "$where: both in one write");
         }
     }
 };
