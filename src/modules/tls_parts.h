@@ -69,6 +69,7 @@ void tls_warm(struct ssl_ctx_st *context);
 BIO *tls_out_new(void);
 size_t tls_out_get(BIO *bio, const void **octets);
 void tls_out_drop(BIO *bio);
+
 /* tls_ticket.c: tickets that are sealed elsewhere */
 
 struct tls_tickets {

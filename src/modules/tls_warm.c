@@ -25,7 +25,7 @@ tls_start_early(void)
 }
 
 static void
-handshake_try(SSL *server, SSL *client, int version, const char *group)
+handshake_try(SSL *server, SSL *client, int version, int group)
 {
 	BIO *ours, *theirs;
 	int i;
@@ -37,7 +37,7 @@ handshake_try(SSL *server, SSL *client, int version, const char *group)
 	SSL_set_accept_state(server);
 	SSL_set_connect_state(client);
 	if (SSL_set_max_proto_version(client, version) != 1 ||
-	    SSL_set1_groups_list(client, group) != 1)
+	    SSL_set1_groups(client, &group, 1) != 1)
 		return;
 	for (i = 0; i < STEPS; i++) {
 		if (SSL_do_handshake(client) == 1 ||
@@ -51,9 +51,10 @@ tls_warm(SSL_CTX *server_context)
 {
 	static const struct {
 		int version;
-		const char *group;
-	} kinds[] = {{TLS1_3_VERSION, "X25519"}, {TLS1_3_VERSION, "P-256"},
-	    {TLS1_2_VERSION, "X25519"}};
+		int group;
+	} kinds[] = {{TLS1_3_VERSION, NID_X25519},
+	    {TLS1_3_VERSION, NID_X9_62_prime256v1},
+	    {TLS1_2_VERSION, NID_X25519}};
 	SSL_CTX *client_context = SSL_CTX_new(TLS_client_method());
 	SSL *server, *client;
 	size_t i;
