@@ -149,6 +149,7 @@ subtest 'what a ticket is not' => sub {
     ok(!-e "$site->{dir}/t1" || (-s _ && says($site, $port, in => 't1', more => ['-tls1_2']) eq 'new'), 'is not resumed');
     is(says($site, $port, in => 's1', more => ['-allow_no_dhe_kex']), 'resumed', 'a client that would do without new keys');
     like($site->{said}, qr/^Server Temp Key: /m, 'gets them all the same');
+    is(says($site, $port, in => 's1', more => ['-allow_no_dhe_kex', '-groups', 'X448']), 'none', 'or nothing');
 };
 
 subtest 'names' => sub {
