@@ -135,6 +135,25 @@ subtest 'where nothing can be bound' => sub {
         'and gets in');
 };
 
+subtest 'a session that is resumed' => sub {
+    my $context = IO::Socket::SSL::SSL_Context->new(SSL_session_cache_size => 10, SSL_verify_mode => 0);
+    my @option = (SSL_reuse_ctx => $context, SSL_session_key => 'one');
+    my $client = connected($site, @option);
+    ok(!$client->{socket}->get_session_reused, 'the first');
+    my $before = exporter($client);
+    $client->ask('QUIT');
+    $client->{socket}->close;
+    $client = connected($site, @option);
+    ok($client->{socket}->get_session_reused, 'the second is resumed');
+    isnt(exporter($client), $before, 'and has another exporter');
+    like(try($client, 'SCRAM-SHA-256-PLUS', $secret, header => 'p=tls-server-end-point,,', data => 'x' x 32),
+        qr/^-ERR \[AUTH\] unsupported-channel-binding-type: not of this connection/, 'no certificate of its own');
+    like(try($client, 'SCRAM-SHA-256-PLUS', $secret, header => 'p=tls-exporter,,', data => $before),
+        qr/^-ERR \[AUTH\] channel-bindings-dont-match/, 'nor is the first one of use');
+    like(try($client, 'SCRAM-SHA-256-PLUS', $secret, header => 'p=tls-exporter,,', data => exporter($client)), $in,
+        'but its own is');
+};
+
 subtest 'TLS 1.2 without the extended master secret' => sub {
     my $client = connected($site, SSL_version => 'TLSv1_2',
         SSL_create_ctx_callback => sub { Net::SSLeay::CTX_set_options($_[0], $no_ems) });
