@@ -219,6 +219,8 @@ reason_text(unsigned long error)
 	    {SSL_R_RECORD_LENGTH_MISMATCH, "what came is not TLS"},
 	    {SSL_R_UNSUPPORTED_PROTOCOL,
 		"the client has neither TLS 1.2 nor 1.3"},
+	    {SSL_R_INAPPROPRIATE_FALLBACK,
+		"somebody made the client fall back"},
 	    {SSL_R_VERSION_TOO_LOW, "the client has neither TLS 1.2 nor 1.3"},
 	    {SSL_R_NO_SHARED_CIPHER, "no cipher in common"},
 	    {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM,

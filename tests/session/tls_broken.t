@@ -82,8 +82,9 @@ sub advance {
         }
         $came = '';
         if ($number == $case->{flight}) {
-            $flight = substr($flight, 0, $case->{share} == 1 ? length $flight
-                : $case->{share} == 0 ? 0 : 1 + int($case->{share} * (length($flight) - 1)));
+            my $part = $case->{share} == 1 ? length $flight
+                : $case->{share} == 0 ? 0 : 1 + int($case->{share} * (length($flight) - 1));
+            $case->{missing} = substr($flight, $part, length $flight, '');
             $case->{nothing} = $case->{flight} == 0 && $case->{share} == 0;
         }
         $client->put($flight) if length $flight;
@@ -221,6 +222,35 @@ sub twisted {
     }
     left($site);
 }
+
+# Between the hello and what must be signed.
+subtest 'a signer that dies' => sub {
+    my $site = site();
+    my $tls = Pop3d::free_port();
+    $site->standalone('-o', "listen-tls=127.0.0.1:$tls");
+    my %port = (first => $tls, STLS => $site->{port});
+    for my $kind (sort keys %port) {
+        for my $version ('1.2', '1.3') {
+            my $signer = (Pop3d::family($site->{server}))[1];
+            my %case = (port => $port{$kind}, stls => $kind eq 'STLS', version => $version, flight => 0, share => 0.5,
+                what => "$kind, $version");
+            $site->log_clear;
+            advance(\%case);
+            # The front has its way to the signer once it is closed in.
+            Pop3d::until_true(sub {
+                2 == grep { (Pop3d::file_get("/proc/$_/status") // '') =~ /^Seccomp:\s*2$/m } Pop3d::family($site->{server});
+            });
+            kill('KILL', $signer);
+            ok(scalar $site->log_wait(qr/the signer has ended: another one is started/), 'another is started');
+            $case{client}->put($case{missing});
+            my $came = $case{client}->to_end // 'no end';
+            is(Pop3d::Flights::foreign($came), '', "$kind, $version: nothing that is not TLS");
+            expect($site, 'the signer did not sign', \%case);
+        }
+    }
+    served($site, %port);
+    $site->stop;
+};
 
 for my $login (60, 2) {
     my $how = $login == 2 ? 'stalled' : 'broken off';
