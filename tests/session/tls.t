@@ -98,7 +98,7 @@ subtest 'what is refused' => sub {
             "$what: the log says so");
     }
     like(s_client($site, $site->{tls}, "QUIT\n", '-alpn', 'h2,pop3'), qr/ALPN protocol: pop3/, 'pop3 among others');
-    my $out = s_client($site, $site->{tls}, "R\nQUIT\n", '-tls1_2');
+    my $out = s_client($site, $site->{tls}, "QUIT\n", '-tls1_2');
     unlike($out, qr/Compression: zlib/, 'no compression');
     unlike($out, qr/Secure Renegotiation IS NOT/, 'the client knows that it cannot be made to renegotiate');
 };
