@@ -169,7 +169,10 @@ requests_serve(struct back *back)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			log_warnx("the front does not end: killed");
+			log_warnx("the front does not end: killed, ip=[%s], "
+				  "port=[%s]",
+			    back->connection->peer,
+			    back->connection->peer_port);
 			back->broken = true;
 			break;
 		}
