@@ -90,6 +90,8 @@ static struct {
 static void
 text_add(struct text *t, const void *octets, size_t length)
 {
+	if (length == 0)
+		return;
 	if (t->size - t->length < length) {
 		t->size = 2 * (t->length + length) + 1024;
 		t->octets = realloc(t->octets, t->size);
