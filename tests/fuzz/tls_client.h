@@ -12,11 +12,12 @@
 #define TLS_CLIENT_H
 
 #include "tls_hello.h"
+#include "tls_offers.h"
 #include "tls_seal.h"
 
 #define EDITS 4   /* of one flight */
 #define FLIGHTS 8 /* that are kept, to be sent again */
-#define SAYS 4096 /* octets said at once, at most */
+#define SAYS 8192 /* octets said at once, at most */
 
 enum step {
 	STEP_GO,      /* what the client has to send, with the edits */
@@ -76,53 +77,6 @@ static struct {
 } client;
 
 /* How the client is */
-
-/* clang-format off */
-static const struct {
-	int least, most;
-} versions[] = {
-	{ TLS1_2_VERSION, TLS1_3_VERSION },
-	{ TLS1_3_VERSION, TLS1_3_VERSION },
-	{ TLS1_2_VERSION, TLS1_2_VERSION },
-	{ TLS1_VERSION, TLS1_1_VERSION },
-	{ TLS1_VERSION, TLS1_3_VERSION },
-	{ TLS1_VERSION, TLS1_2_VERSION },
-};
-static const char *const ciphers_12[] = {
-	"ALL:@SECLEVEL=0", "ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0",
-	"ECDHE-ECDSA-CHACHA20-POLY1305:@SECLEVEL=0",
-	"AES128-SHA:@SECLEVEL=0", "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0",
-	"ECDHE-RSA-AES128-SHA:@SECLEVEL=0", "PSK:ADH:@SECLEVEL=0",
-	"ECDHE-ECDSA-AES256-GCM-SHA384:@SECLEVEL=0",
-};
-static const char *const ciphers_13[] = {
-	"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
-	"TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_CCM_SHA256",
-	"TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
-};
-static const char *const groups[] = {
-	"X25519:P-256", "P-256", "P-384", "P-521", "X448", "X448:P-256",
-	"X25519", "X448:P-521:P-384",
-};
-static const char *const schemes[] = {
-	NULL, "ECDSA+SHA256", "RSA-PSS+SHA512:RSA+SHA512", "RSA+SHA384",
-	"ECDSA+SHA384", "RSA+SHA1", "ed25519", "RSA+SHA256:ECDSA+SHA512",
-};
-static const char *const names[] = {
-	NULL, "a.test", "B.TEST", "x.a.test", "none.test", "c.test", "a.test.",
-	"*.a.test", ".", "a.test\xff",
-};
-static const struct {
-	unsigned char list[24];
-	unsigned length;
-} protocols[] = {
-	{ "", 0 }, { "\4pop3", 5 }, { "\10http/1.1", 9 }, { "\2h2\4pop3", 8 },
-	{ "\5pop3s", 6 }, { "\4POP3", 5 }, { "\3pop", 4 }, { "\5xpop3", 6 },
-	{ "\4imap\10\4pop3xxx", 14 }, { "\1x\4pop3\1y", 9 }, { "\4pop\0", 5 },
-};
-/* clang-format on */
-
-#define PICK(table, n) ((table)[(n) % ARRAY_SIZE(table)])
 
 static void
 client_secret(const SSL *ssl, const char *line)
@@ -467,6 +421,7 @@ again_step(void)
 static bool
 client_step(void)
 {
+	struct script before = client.script;
 	enum step step;
 
 	if (client.script.left == 0) {
@@ -479,9 +434,16 @@ client_step(void)
 		client_go();
 		break;
 	case STEP_SAY:
+	case STEP_SEAL:
+		/* When the handshake is done, if it goes on. */
+		client_go();
+		if (!client.done && client.wire.length > client.wire_at)
+			client.script = before;
+		else
+			octets_step(step);
+		break;
 	case STEP_RAW:
 	case STEP_RECORD:
-	case STEP_SEAL:
 	case STEP_EARLY:
 		client_go();
 		octets_step(step);
