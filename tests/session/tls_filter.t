@@ -345,7 +345,7 @@ subtest 'under strace' => sub {
         like(s_client($site, $site->{port}, $session, $version, '-starttls', 'pop3'), qr/\+OK 0 removed/, "$version: by STLS");
     }
     s_client($site, $tls, "QUIT\n", '-tls1_1', '-cipher', 'ALL:@SECLEVEL=0');
-    $site->stop;
+    Pop3d::Trace::stop($site);
     judge($site, 'one server');
 };
 
@@ -361,7 +361,7 @@ subtest 'where the clocks are system calls' => sub {
         like(s_client($site, $tls, $session, $version), qr/\+OK 0 removed/, "$version: a session");
         like(s_client($site, $site->{port}, $session, $version, '-starttls', 'pop3'), qr/\+OK 0 removed/, "$version: by STLS");
     }
-    $site->stop;
+    Pop3d::Trace::stop($site);
     judge($site, 'clocks');
     is(scalar(grep { my $c = $_; grep { $_->[0] eq 'clock_gettime' } @$c } Pop3d::Trace::closed_in($site, 'front')) > 0, 1,
         'they were');

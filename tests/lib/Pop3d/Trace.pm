@@ -48,9 +48,13 @@ sub closed_in {
     return @all;
 }
 
-sub clear {
+# End a server that was started under strace, which would only let go of it.
+sub stop {
     my ($site) = @_;
-    unlink(glob "$site->{dir}/trace.*");
+    my $server = (Pop3d::family($site->{server}))[1];
+    kill('TERM', $server) if defined $server;
+    $site->reap($site->{server}, 20);
+    return $site->stop;
 }
 
 1;
