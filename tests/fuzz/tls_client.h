@@ -149,6 +149,9 @@ client_open(const uint8_t how[10], const struct script *script)
 	client_be(how);
 	if (client.ticket != NULL)
 		(void)SSL_set_session(client.ssl, client.ticket);
+	if ((how[8] & 1) != 0)
+		MUST(SSL_use_certificate(client.ssl, own.client) == 1 &&
+		    SSL_use_PrivateKey(client.ssl, own.client_key) == 1);
 	client.raw = (how[7] & 128) != 0;
 	client.script = *script;
 	client.whole = true;

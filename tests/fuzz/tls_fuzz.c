@@ -6,7 +6,9 @@
  * handshake; no octet reaches the lines but what the client said behind its
  * handshake, in order, and all of it where nobody changed it; nothing that the
  * front says is heard otherwise; a client of another protocol gets no
- * ServerHello; the signer signs once, and only what a second reading knows.
+ * ServerHello; the signer signs once, and only what a second reading knows; what
+ * a login is bound to is the client's, too; and what a client shows by its
+ * certificate holds as it is, and not with an octet changed.
  */
 
 #include <unistd.h>
@@ -39,6 +41,8 @@ static struct {
 	bool signer_closed; /* by the front */
 	struct share share; /* what the session has had of the signer */
 	unsigned signatures, opens, seals;
+	uint32_t change; /* of what a client has shown; 0: none */
+	bool proved;
 } front;
 
 #include "tls_signer.h"
@@ -106,11 +110,13 @@ static void
 session_play(const uint8_t how[HOW], const struct script *script)
 {
 	static struct front_args args;
+	static const uint8_t nonce[TLS_NONCE] = "a nonce of thirty-two octets";
 	struct tls_context *context = front.context;
 
 	memset(&front, 0, sizeof(front));
 	front.context = context;
 	front.signer_open = true;
+	front.change = (how[8] & 4) != 0 ? 1 + how[9] : 0;
 	run.out.length = 0;
 	run.how = how[8] & (A_PIPE | SLOW | REFUSED | READ_ONLY);
 	run.piece = how[9] == 0 ? 65536 : how[9];
@@ -129,6 +135,8 @@ session_play(const uint8_t how[HOW], const struct script *script)
 	args.tls = true;
 	args.turn = (how[7] & 64) != 0;
 	args.context = front.context;
+	if ((how[8] & 2) != 0)
+		args.nonce = nonce;
 	args.timeout = 600;
 	args.login_end = clock_ms() + 1000000;
 	client_open(how, script);

@@ -135,6 +135,21 @@ text_begins(const struct text *t, const struct text *with)
 		memcmp(t->octets, with->octets, with->length) == 0);
 }
 
+/* What a login is bound to is what the client has, or nothing. */
+static void
+binding_judge(const struct ch_binding *binding)
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	uint8_t octets[32];
+
+	if (binding->length == 0)
+		return;
+	MUST(binding->length == sizeof(octets));
+	MUST(SSL_export_keying_material(client.ssl, octets, sizeof(octets),
+		 label, strlen(label), NULL, 0, 1) == 1);
+	MUST(memcmp(octets, binding->octets, sizeof(octets)) == 0);
+}
+
 /* Both sides say that there was a handshake, and the same of it. */
 static void
 handshake_done(void)
@@ -156,6 +171,8 @@ handshake_done(void)
 	MUST(strcmp(secure->cipher, client.cipher) == 0);
 	SSL_get0_alpn_selected(client.ssl, &protocol, &length);
 	MUST(length == 0 || (length == 4 && memcmp(protocol, "pop3", 4) == 0));
+	if (!client.renewing)
+		binding_judge(&secure->bindings[BINDING_EXPORTER]);
 	MUST((front.secure.resumed == 1) == client.resumed);
 	MUST(front.signatures == !client.resumed);
 	MUST(!client.resumed || strcmp(secure->protocol, "TLSv1.3") == 0);

@@ -65,6 +65,10 @@ static struct {
 	uint64_t chance;
 	EVP_PKEY *key[CERTIFICATES];
 	struct held held;
+	X509 *client; /* a certificate of one, and its own authority */
+	EVP_PKEY *client_key;
+	char *client_pem;
+	struct tls_proof proof; /* what does not change of one */
 } own;
 
 static int
@@ -138,11 +142,39 @@ own_key(size_t i)
 	length[1] = BIO_get_mem_data(secret, &text[1]);
 	key = pop3d_tls.key_load(
 	    text[0], (size_t)length[0], text[1], (size_t)length[1], error);
-	MUST(key != NULL);
+	MUST(key != NULL &&
+	    X509_digest(x, EVP_sha256(), own.proof.own[i], NULL) == 1);
+	own.proof.own_count++;
 	X509_free(x);
 	BIO_free(chain);
 	BIO_free(secret);
 	return key;
+}
+
+static void
+own_client(void)
+{
+	static uint8_t chain[4096];
+	struct keys *keys = &own.held.keys;
+	BIO *pem = BIO_new(BIO_s_mem());
+	char *text;
+	long length;
+
+	own.client_key = EVP_EC_gen("P-256");
+	own.client =
+	    own_certificate(own.client_key, "client", "email:user@a.test", 99);
+	MUST(PEM_write_bio_X509(pem, own.client) == 1);
+	length = BIO_get_mem_data(pem, &text);
+	own.client_pem = malloc((size_t)length);
+	MUST(own.client_pem != NULL);
+	memcpy(own.client_pem, text, (size_t)length);
+	own.proof.authorities.text = own.client_pem;
+	own.proof.authorities.length = (size_t)length;
+	keys->authorities = chain;
+	keys->authorities_length = pop3d_tls.authorities_chain(
+	    own.client_pem, (size_t)length, chain, sizeof(chain));
+	MUST(keys->authorities_length > 0);
+	BIO_free(pem);
 }
 
 /* The newest key for tickets, one that only opens, and one that is too old. */
@@ -170,6 +202,7 @@ own_init(void)
 	own.held.keys.tls = &pop3d_tls;
 	for (size_t i = 0; i < CERTIFICATES; i++)
 		own.held.keys.key[own.held.keys.count++] = own_key(i);
+	own_client();
 	own_tickets();
 }
 

@@ -63,8 +63,10 @@ tls_open_noted(struct tls_context *context)
 static void
 tls_free(struct tls *tls)
 {
-	if (tls != NULL)
+	if (tls != NULL) {
+		tls_client_drop(&tls->client);
 		SSL_free(tls->ssl);
+	}
 	OPENSSL_free(tls);
 }
 
@@ -120,6 +122,45 @@ ask_read(struct record *record)
 	return 1;
 }
 
+/*
+ * What a client has shown, for who believes nobody: it holds as it is, and not
+ * with any octet changed, nor for another session.
+ */
+static void
+proof_judge(void)
+{
+	struct tls_proof proof = own.proof;
+	struct tls_client who;
+	const uint8_t *octets;
+	size_t length = pop3d_tls.client_shown(front.tls, &octets), at;
+	char why[TLS_TEXT];
+	uint8_t *copy;
+
+	if (length == 0)
+		return;
+	front.proved = true;
+	copy = malloc(length);
+	MUST(copy != NULL);
+	memcpy(copy, octets, length);
+	proof.transcript = copy;
+	proof.length = length;
+	proof.nonce = (const uint8_t *)"a nonce of thirty-two octets\0\0\0";
+	MUST(pop3d_tls.client_check(&proof, &who, why) == TLS_TRUSTED);
+	MUST(strcmp(who.emails[0], "user@a.test") == 0);
+	if (front.change != 0) {
+		at = front.change * 7919U % length;
+		copy[at] ^= (uint8_t)(1U << front.change % 8);
+		MUST(pop3d_tls.client_check(&proof, &who, why) != TLS_TRUSTED);
+		copy[at] ^= (uint8_t)(1U << front.change % 8);
+		proof.length = at;
+		MUST(pop3d_tls.client_check(&proof, &who, why) != TLS_TRUSTED);
+		proof.length = length;
+		proof.nonce = copy;
+		MUST(pop3d_tls.client_check(&proof, &who, why) != TLS_TRUSTED);
+	}
+	free(copy);
+}
+
 static int
 tls_channel_write(int fd, struct record *record, uint32_t type,
     const int *descriptors, size_t count)
@@ -134,6 +175,8 @@ tls_channel_write(int fd, struct record *record, uint32_t type,
 	if (type == CH_SECURE) {
 		front.told = true;
 		front.secure = record->u.secure;
+		if (front.secure.code == CODE_OK)
+			proof_judge();
 		return 0;
 	}
 	/* Nothing is read before that is answered. */
