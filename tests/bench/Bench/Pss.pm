@@ -136,6 +136,16 @@ sub sessions
 	    if $processes{keeper} <= $processes{plain};
 }
 
+# The process that pid has started.
+sub child_of
+{
+	my ($pid) = @_;
+	for (glob '/proc/[0-9]*/stat') {
+		return $1 if (slurp($_) // '') =~ /^(\d+) \(.*\) \S+ $pid /;
+	}
+	die "$pid has no child\n";
+}
+
 sub pss_inetd
 {
 	my ($small, $few) = mailbox_small();
@@ -149,15 +159,16 @@ sub pss_inetd
 	    "mailbox = maildir:$dir/mail/%u")],
 	    keeper => [$pop3d, '-C', configuration('keeper',
 	    "mailbox = mbox:$dir/spool/%u")]);
-	my $bare = pss_runs($pid, 1000, sub {
+	my $inetd = child_of($pid);
+	my $bare = pss_runs($inetd, 1000, sub {
 		my $s = connected($port->{bare}) or die "no connection: $@\n";
 		reply($s);
 		return $s;
 	})->{other};
-	sessions($pid, $port, $bare, $few->{messages},
+	sessions($inetd, $port, $bare, $few->{messages},
 	    ['no lock keeper', 450, 'plain', 'small', \@all],
 	    ['with a lock keeper', 600, 'keeper', 'keeper', \@all]);
-	sessions($pid, $port, $bare, $many->{messages},
+	sessions($inetd, $port, $bare, $many->{messages},
 	    ['no lock keeper', 450, 'plain', 'hundred', \@all],
 	    ['before LIST', 450, 'plain', 'hundred', \@some],
 	    ['Maildir', 450, 'folder', 'plain', \@all],
