@@ -37,6 +37,12 @@
 int number_get(const char *text, size_t length, uint64_t least, uint64_t most,
     uint64_t *number) MUST_CHECK;
 
+/*
+ * Two digits of 16, in either case, as an octet; -1: they are not.  The second
+ * is not looked at behind a NUL.
+ */
+int hex_octet(const char *text, uint8_t *octet) MUST_CHECK;
+
 /* *sum = a + b; -1 with errno EOVERFLOW when that is no uint64_t. */
 int number_add(uint64_t a, uint64_t b, uint64_t *sum) MUST_CHECK;
 

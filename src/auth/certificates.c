@@ -19,32 +19,17 @@
 
 #define MAP_MAX (16U << 20) /* octets of the file */
 
-/* 0..15, or -1. */
-static int
-digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* With colons between the octets, or without. */
 static int
 fingerprint_read(const char *text, uint8_t fingerprint[TLS_FINGERPRINT])
 {
-	int high, low;
 	size_t i;
 
 	for (i = 0; i < TLS_FINGERPRINT; i++) {
 		if (i > 0 && *text == ':')
 			text++;
-		high = digit_value(text[0]);
-		low = high == -1 ? -1 : digit_value(text[1]);
-		if (low == -1)
+		if (hex_octet(text, &fingerprint[i]) == -1)
 			return -1;
-		fingerprint[i] = (uint8_t)(high << 4 | low);
 		text += 2;
 	}
 	return *text == '\0' ? 0 : -1;

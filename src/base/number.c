@@ -104,3 +104,26 @@ clock_ms(void)
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
+
+/* 0..15, or -1. */
+static int
+digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int
+hex_octet(const char *text, uint8_t *octet)
+{
+	int high = digit_value(text[0]);
+	int low = high == -1 ? -1 : digit_value(text[1]);
+
+	if (low == -1)
+		return -1;
+	*octet = (uint8_t)(high << 4 | low);
+	return 0;
+}

@@ -74,31 +74,16 @@ do_pass(struct session *s, const struct command *c)
 	s->user[0] = '\0';
 }
 
-/* 0..15, or -1. */
-static int
-digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static int
 digest_get(const char *text, uint8_t digest[16])
 {
-	int high, low;
 	size_t i;
 
 	if (strlen(text) != 32)
 		return -1;
 	for (i = 0; i < 16; i++) {
-		high = digit_value(text[2 * i]);
-		low = digit_value(text[2 * i + 1]);
-		if (high == -1 || low == -1)
+		if (hex_octet(text + 2 * i, &digest[i]) == -1)
 			return -1;
-		digest[i] = (uint8_t)(high << 4 | low);
 	}
 	return 0;
 }

@@ -32,20 +32,9 @@ database_header(char header[DATABASE_HEADER + 1])
 }
 
 static int
-hex_value(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	if (digit >= 'a' && digit <= 'f')
-		return digit - 'a' + 10;
-	return -1;
-}
-
-static int
 header_read(struct database *db)
 {
 	const char *text = db->text;
-	int high, low;
 	size_t i;
 
 	if (db->length < DATABASE_HEADER || text[DATABASE_HEADER - 1] != '\n' ||
@@ -53,11 +42,8 @@ header_read(struct database *db)
 		return -1;
 	text += strlen(HEADER_START);
 	for (i = 0; i < DATABASE_KEY; i++) {
-		high = hex_value(text[2 * i]);
-		low = hex_value(text[2 * i + 1]);
-		if (high == -1 || low == -1)
+		if (hex_octet(text + 2 * i, &db->key[i]) == -1)
 			return -1;
-		db->key[i] = (uint8_t)(high << 4 | low);
 	}
 	return 0;
 }

@@ -53,8 +53,8 @@ static const struct scheme schemes[] = {
 };
 /* clang-format on */
 
-static void __attribute__((format(printf, 2, 3)))
-say(char dst[TLS_TEXT], const char *format, ...)
+void
+tls_say(char dst[TLS_TEXT], const char *format, ...)
 {
 	va_list ap;
 
@@ -124,12 +124,12 @@ key_usable(const EVP_PKEY *key, char error[TLS_TEXT])
 	size_t i;
 
 	if (EVP_PKEY_is_a(key, "RSA")) {
-		say(error, "RSA of %d bits: it must be %d to %d", bits,
+		tls_say(error, "RSA of %d bits: it must be %d to %d", bits,
 		    RSA_LEAST, RSA_MOST);
 		return bits >= RSA_LEAST && bits <= RSA_MOST;
 	}
 	if (!EVP_PKEY_is_a(key, "EC")) {
-		say(error, "the key is neither RSA nor ECDSA");
+		tls_say(error, "the key is neither RSA nor ECDSA");
 		return false;
 	}
 	(void)EVP_PKEY_get_group_name(key, curve, sizeof(curve), NULL);
@@ -137,8 +137,8 @@ key_usable(const EVP_PKEY *key, char error[TLS_TEXT])
 		if (strcmp(curve, curves[i]) == 0)
 			return true;
 	}
-	say(error, "ECDSA on the curve %s: it must be P-256, P-384 or P-521",
-	    curve);
+	tls_say(error,
+	    "ECDSA on the curve %s: it must be P-256, P-384 or P-521", curve);
 	return false;
 }
 
@@ -155,7 +155,7 @@ key_read(
 	BIO_free(in);
 	ERR_clear_error();
 	if (key->key == NULL) {
-		say(error, "%s",
+		tls_say(error, "%s",
 		    asked ? "the key is encrypted: nobody can be asked for "
 			    "its passphrase" :
 			    "no private key in PEM");
@@ -170,20 +170,20 @@ tls_key_load(const char *chain, size_t chain_length, const char *text,
 {
 	struct tls_key *key;
 
-	say(error, "OpenSSL cannot be used");
+	tls_say(error, "OpenSSL cannot be used");
 	if (!tls_start() || chain_length > INT_MAX || text_length > INT_MAX)
 		return NULL;
 	key = OPENSSL_zalloc(sizeof(*key));
 	if (key == NULL)
 		return NULL;
 	if (!chain_read(key, chain, chain_length)) {
-		say(error, "%s",
+		tls_say(error, "%s",
 		    key->certificate == NULL ? "no certificate in PEM" :
 					       "a certificate is damaged");
 	} else if (key_read(key, text, text_length, error)) {
 		if (X509_check_private_key(key->certificate, key->key) == 1)
 			return key;
-		say(error, "the key belongs to another certificate");
+		tls_say(error, "the key belongs to another certificate");
 	}
 	ERR_clear_error();
 	tls_key_free(key);
@@ -219,18 +219,19 @@ tls_key_look(
 	memset(&tm, 0, sizeof(tm));
 	if (ASN1_TIME_to_tm(end, &tm) != 1)
 		tm.tm_mday = 0;
-	say(what, "%s of %d bits, until %04d-%02d-%02d",
+	tls_say(what, "%s of %d bits, until %04d-%02d-%02d",
 	    EVP_PKEY_is_a(key->key, "RSA") ? "RSA" : "ECDSA",
 	    EVP_PKEY_get_bits(key->key), tm.tm_year + 1900, tm.tm_mon + 1,
 	    tm.tm_mday);
 	if (X509_cmp_current_time(end) < 0)
-		say(trouble, "the certificate has expired on %04d-%02d-%02d",
+		tls_say(trouble,
+		    "the certificate has expired on %04d-%02d-%02d",
 		    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 	else if (X509_cmp_current_time(X509_get0_notBefore(key->certificate)) >
 	    0)
-		say(trouble, "the certificate is not valid yet");
+		tls_say(trouble, "the certificate is not valid yet");
 	else if (!chain_whole(key))
-		say(trouble,
+		tls_say(trouble,
 		    "the certificate stands without its chain: clients that "
 		    "do not know its issuer will refuse it");
 }

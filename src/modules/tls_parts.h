@@ -35,6 +35,10 @@ tls_key_sign(const struct tls_key *key, uint32_t scheme, const uint8_t *octets,
 
 void tls_key_warm(const struct tls_key *key);
 
+/* A sentence, cut where it is too long. */
+void __attribute__((format(printf, 2, 3)))
+tls_say(char dst[TLS_TEXT], const char *format, ...);
+
 /* tls_seal.c: the signer's side, too */
 int tls_ticket_seal(const struct tls_ticket_key *key, const uint8_t *octets,
     size_t length, uint8_t *dst, size_t *dst_length);

@@ -19,25 +19,12 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "tls_parts.h"
 
 #define DEPTH 10   /* authorities between a client and one that is trusted */
 #define STRENGTH 2 /* OpenSSL's level: 112 bits; no SHA-1, no RSA below 2048 */
-
-static void __attribute__((format(printf, 2, 3)))
-say(char dst[TLS_TEXT], const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	if (vsnprintf(dst, TLS_TEXT, format, ap) < 0)
-		dst[0] = '\0';
-	va_end(ap);
-}
 
 int
 tls_fingerprint(
@@ -78,14 +65,14 @@ server_check(const struct tls_proof *proof, const struct transcript *t,
 	enum tls_trust trust = TLS_FORGED;
 
 	if (!tls_transcript_asks(t, proof->nonce)) {
-		say(why, "a handshake of another session");
+		tls_say(why, "a handshake of another session");
 	} else if (chain == NULL ||
 	    !tls_transcript_signed(t, &t->verify, sk_X509_value(chain, 0),
 		"TLS 1.3, server CertificateVerify")) {
-		say(why, "a handshake that no server has signed");
+		tls_say(why, "a handshake that no server has signed");
 	} else if (!server_ours(proof, sk_X509_value(chain, 0))) {
 		trust = TLS_UNKNOWN;
-		say(why,
+		tls_say(why,
 		    "the server's certificate is not in tls-certificate, as "
 		    "that is now");
 	} else
@@ -130,13 +117,13 @@ chain_check(
 	X509_STORE_CTX *context = X509_STORE_CTX_new();
 	enum tls_trust trust = TLS_UNKNOWN;
 
-	say(why, "no certificates are in tls-client-ca");
+	tls_say(why, "no certificates are in tls-client-ca");
 	if (store != NULL && context != NULL &&
 	    X509_STORE_CTX_init(
 		context, store, sk_X509_value(chain, 0), chain) == 1) {
 		trust = X509_verify_cert(context) == 1 ? TLS_TRUSTED :
 							 TLS_UNTRUSTED;
-		say(why, "%s",
+		tls_say(why, "%s",
 		    X509_verify_cert_error_string(
 			X509_STORE_CTX_get_error(context)));
 	}
@@ -208,7 +195,7 @@ certificate_check(const struct tls_proof *proof, const struct transcript *t,
 	if (chain == NULL ||
 	    !tls_transcript_signed(t, &t->client_verify,
 		sk_X509_value(chain, 0), "TLS 1.3, client CertificateVerify")) {
-		say(why, "a handshake that no client has signed");
+		tls_say(why, "a handshake that no client has signed");
 	} else {
 		certificate = sk_X509_value(chain, 0);
 		trust = chain_check(&proof->authorities, chain, why);
@@ -230,11 +217,11 @@ tls_client_check(const struct tls_proof *proof, struct tls_client *client,
 	enum tls_trust trust;
 
 	memset(client, 0, sizeof(*client));
-	say(why, "OpenSSL cannot be used");
+	tls_say(why, "OpenSSL cannot be used");
 	if (!tls_start())
 		return TLS_UNKNOWN;
 	if (!tls_transcript_read(&t, proof->transcript, proof->length)) {
-		say(why, "not a handshake of TLS 1.3 with a certificate");
+		tls_say(why, "not a handshake of TLS 1.3 with a certificate");
 		return TLS_FORGED;
 	}
 	trust = server_check(proof, &t, why);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -213,6 +214,30 @@ test_files(void)
 	(void)close(ends[0]);
 }
 
+static void
+test_hex(void)
+{
+	static const char *const bad[] = {
+	    "", "0", "g0", "0g", " 1", "-1", "0x"};
+	char text[3];
+	uint8_t octet;
+	size_t i;
+	int n, wrong = 0;
+
+	for (n = 0; n < 512; n++) {
+		(void)snprintf(
+		    text, sizeof(text), n < 256 ? "%02x" : "%02X", n % 256);
+		octet = (uint8_t)(n + 1);
+		if (hex_octet(text, &octet) == -1 || octet != n % 256)
+			wrong++;
+	}
+	ok(wrong == 0, "two digits of 16 in either case");
+	octet = 7;
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		ok(hex_octet(bad[i], &octet) == -1 && octet == 7,
+		    "\"%s\" is no octet", bad[i]);
+}
+
 int
 main(void)
 {
@@ -221,6 +246,7 @@ main(void)
 	test_get();
 	test_units();
 	test_add();
+	test_hex();
 	test_text();
 	test_files();
 	ok(usleep(20000) == 0 && clock_ms() >= then + 20 &&
