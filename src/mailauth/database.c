@@ -41,6 +41,9 @@ header_read(struct database *db)
 	    memcmp(text, HEADER_START, strlen(HEADER_START)) != 0)
 		return -1;
 	text += strlen(HEADER_START);
+	/* Small letters alone: it has one form. */
+	if (strspn(text, "0123456789abcdef") != 2 * (size_t)DATABASE_KEY)
+		return -1;
 	for (i = 0; i < DATABASE_KEY; i++) {
 		if (hex_octet(text + 2 * i, &db->key[i]) == -1)
 			return -1;
