@@ -27,6 +27,7 @@
 #define TLS_WORD 48          /* octets with the NUL: a protocol, a cipher */
 #define TLS_TICKET 2048      /* octets: a session's state, sealed */
 #define TLS_SEALED 32        /* octets that sealing adds */
+#define TLS_OPENS 2          /* tickets of a client that are looked at */
 #define TLS_RESUMED 86400    /* seconds from a full handshake to the next */
 #define TLS_BINDING 64       /* octets of the data of a channel binding */
 #define TLS_NONCE 32         /* octets that a client's certificate answers */

@@ -20,6 +20,7 @@ struct tls {
 	unsigned long error;
 	int alert; /* the last that came, or -1 */
 	struct client_side client;
+	unsigned opens; /* tickets that were looked at */
 };
 
 bool
@@ -72,6 +73,14 @@ tls_client_side(const SSL *ssl)
 	struct tls *tls = SSL_get_app_data(ssl);
 
 	return tls == NULL ? NULL : &tls->client;
+}
+
+bool
+tls_ticket_next(const SSL *ssl)
+{
+	struct tls *tls = SSL_get_app_data(ssl);
+
+	return tls != NULL && tls->opens++ < TLS_OPENS;
 }
 
 static bool

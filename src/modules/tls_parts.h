@@ -74,6 +74,9 @@ BIO *tls_out_new(void);
 size_t tls_out_get(BIO *bio, const void **octets);
 void tls_out_drop(BIO *bio);
 
+/* tls.c: may this connection have another ticket looked at? */
+bool tls_ticket_next(const struct ssl_st *ssl);
+
 /* tls_ticket.c: tickets that are sealed elsewhere */
 
 struct tls_tickets {

@@ -206,9 +206,10 @@ mac_ready(EVP_MAC_CTX *mac)
 }
 
 /*
- * Another server's ticket, and one of TLS 1.2, is nobody's.  2: a client gets
- * another for the next time, so that nobody can tell by it who comes again (RFC
- * 8446, C.4).
+ * Another server's ticket, and one of TLS 1.2, is nobody's; so is one more than
+ * the signer looks at: it answers such a session no more, not even to sign.
+ * 2: a client gets another for the next time, so that nobody can tell by it who
+ * comes again (RFC 8446, C.4).
  */
 static int
 ticket_keys(SSL *ssl, unsigned char *name, unsigned char *iv,
@@ -221,7 +222,8 @@ ticket_keys(SSL *ssl, unsigned char *name, unsigned char *iv,
 		return 0;
 	if (enc == 1)
 		memcpy(name, ticket_name, sizeof(ticket_name));
-	else if (memcmp(name, ticket_name, sizeof(ticket_name)) != 0)
+	else if (memcmp(name, ticket_name, sizeof(ticket_name)) != 0 ||
+	    !tls_ticket_next(ssl))
 		return 0;
 	if (!cipher_ready(cipher, tickets, enc) || !mac_ready(mac))
 		return -1;

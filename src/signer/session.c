@@ -8,7 +8,7 @@
  * - It can have another client's ticket opened, which its master has caught on
  *   the network, and pass for the server to that client when it comes with
  *   this ticket.  With its one signature it can do as much, to any client, so
- *   that it is OPENS clients more at most; for each, its master must stand
+ *   that it is TLS_OPENS clients more at most; for each, its master must stand
  *   between client and server.  What was recorded stays closed: tls_ticket.c.
  * - It can have a ticket sealed that says what it likes, of TLS 1.3.  Who comes
  *   with it gets what everybody gets, a session without a login.
@@ -17,8 +17,6 @@
 #include <string.h>
 
 #include "keys.h"
-
-#define OPENS 2 /* one ticket, asked again after a HelloRetryRequest */
 
 _Static_assert(CHANNEL_TICKET == TLS_TICKET, "a ticket in a record");
 
@@ -91,7 +89,7 @@ session_answer(
 		sign_answer(held, record);
 		return true;
 	case CH_UNSEAL:
-		if (begun || share->opens == OPENS)
+		if (begun || share->opens == TLS_OPENS)
 			return false;
 		share->opens++;
 		ticket_answer(held, &record->u.octets, ticket_open);

@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
+use Digest::SHA ();
 use Test::More;
 
 use Pop3d;
@@ -195,6 +196,43 @@ subtest 'tickets that will not do' => sub {
     system("cp -p $other->{keys} $site->{keys}") == 0 or die "cp\n";
     is(says($site, $port, in => "../" . ($other->{dir} =~ s{.*/}{}r) . '/s1'), 'resumed', 'with the same keys they are');
     $other->stop;
+};
+
+# A hello of TLS 1.3 with so many tickets, which have our form and nobody's key.
+sub hello_with {
+    my ($count) = @_;
+    my $extension = sub { pack('n n/a*', @_) };
+    my ($identities, $binders) = ('', '');
+    for my $number (1 .. $count) {
+        my $ticket = pack('a16', 'pop3d ticket 1') . chr($number) x 96;
+        $ticket .= Digest::SHA::hmac_sha256($ticket, "\0" x 32);
+        $identities .= pack('n/a* N', $ticket, 0);
+        $binders .= pack('C/a*', 'b' x 32);
+    }
+    my $extensions = $extension->(0, pack('n/a*', pack('C n/a*', 0, 'a.example.org')))
+        . $extension->(10, pack('n/a*', pack('n', 29)))
+        . $extension->(13, pack('n/a*', pack('n*', 0x0403, 0x0804)))
+        . $extension->(43, pack('C/a*', pack('n', 0x0304)))
+        . $extension->(45, pack('C/a*', chr 1))
+        . $extension->(51, pack('n/a*', pack('n n/a*', 29, chr(9) . "\7" x 31)))
+        . $extension->(41, pack('n/a* n/a*', $identities, $binders));
+    my $body = pack('n a32 C/a* n/a* C/a* n/a*', 0x0303, 'r' x 32, 's' x 32, pack('n', 0x1301), "\0", $extensions);
+    return pack('C n n/a*', 22, 0x0301, pack('C C n/a*', 1, 0, $body));
+}
+
+subtest 'more tickets than are looked at' => sub {
+    my $site = site();
+    for my $count (1 .. 6) {
+        $site->log_clear;
+        my $client = $site->session(args => ['-S'], greeting => 0);
+        $client->put(hello_with($count));
+        # A certificate is in it, and no alert ends it.
+        1 while length($client->{buffer}) < 600 && $client->fill(5);
+        cmp_ok(length $client->{buffer}, '>', 600, "$count: the server's whole flight");
+        shutdown($client->{socket}, 1);
+        $client->to_end;
+        unlike($site->log_text, qr/sign/, "$count: signed") or diag($site->log_text);
+    }
 };
 
 subtest 'keys that come and go' => sub {
