@@ -110,10 +110,11 @@ int checkpassword_check(
     const struct config *config, char why[CHANNEL_TEXT]) MUST_CHECK;
 
 /*
- * Expand a mailbox template (%u name, %n local part, %d domain, or that which
- * a name without one has, %h home, %%, ~/ the home) for an account; -1 with errno EINVAL when the name or a part
- * of it is not harmless in a path (empty, "/", NUL, leading dot, control
- * characters), ENAMETOOLONG, or the result is not absolute.
+ * Expand a mailbox template (%u name, %n local part, %d domain, or that which a
+ * name without one has, %h home, %%, ~/ the home) for an account; -1 with errno
+ * EINVAL when the name or a part of it is not harmless in a path (empty, "/",
+ * NUL, leading dot, control characters), ENAMETOOLONG, or the result is not
+ * absolute.
  */
 int mailbox_expand(const char *mailbox, const char *domain,
     const struct ch_account *account, char *dst, size_t size) MUST_CHECK;

@@ -20,7 +20,7 @@
 
 /*
  * Of what runs while a session waits, which the linker then puts into one
- * place: the system maps 64 KiB around each octet of the program that is
+ * place: the kernel maps 64 KiB around each octet of the program that is
  * touched, and an idle session is charged for them.
  */
 #define WAITS_HERE __attribute__((__hot__, __noinline__))

@@ -52,10 +52,10 @@ _Noreturn void front_run(const struct front_args *args);
 
 /*
  * Give up everything: descriptors other than 0, 1, the channel (which becomes
- * 3; 2 becomes /dev/null) and with TLS the signer's (4), the root folder, ids, limits, system calls
- * but those of the list in pop3d(8).  0, or -1 with errno: the process must
- * end then.  ENOSYS for a platform without a list of system calls is no
- * failure.
+ * 3; 2 becomes /dev/null) and with TLS the signer's (4), the root folder, ids,
+ * limits, system calls but those of the list in pop3d(8).  0, or -1 with errno:
+ * the process must end then.  ENOSYS for a platform without a list of system
+ * calls is no failure.
  */
 int front_close_in(const struct front_args *args) MUST_CHECK;
 

@@ -62,8 +62,9 @@ int mailauth_pretend(const char *file, const char *name,
 
 /*
  * Is secret the one that the entry's keys were made of?  The SHA-256 ones are
- * looked at, and those of SHA-1 where an import brought no others.  1, 0, or -1 with errno: ENOENT without the module of
- * OpenSSL, EINVAL for an entry without keys, EIO when the library fails.
+ * looked at, and those of SHA-1 where an import brought no others.  1, 0, or -1
+ * with errno: ENOENT without the module of OpenSSL, EINVAL for an entry without
+ * keys, EIO when the library fails.
  */
 int mailauth_verify(
     const struct mailauth_entry *entry, const char *secret) MUST_CHECK;

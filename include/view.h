@@ -94,8 +94,8 @@ uint64_t view_size(const struct view_head *head);
 /*
  * Look at size octets at data (aligned as malloc aligns) as a view and check
  * everything: sizes against size, every sum, every offset against the stamp's
- * size, order of places, sums of octets, names.  0, or -1 with errno EINVAL.  data stays the caller's
- * and must outlive the view.
+ * size, order of places, sums of octets, names.  0, or -1 with errno EINVAL.
+ * data stays the caller's and must outlive the view.
  */
 int view_init(struct view *view, const void *data, size_t size) MUST_CHECK;
 

@@ -61,10 +61,10 @@ struct wire {
 void wire_init(struct wire *wire, uint64_t lines);
 
 /*
- * Put the wire form of text to dst.  Returns the octets put; *taken is how
- * many of text's octets they stand for.  Stops when dst is full (fewer than 3 octets left
- * may stay unused), the text is used up, or lines_left is 0 (lines_left counts down only
- * at a LF).
+ * Put the wire form of text to dst.  Returns the octets put; *taken is how many
+ * of text's octets they stand for.  Stops when dst is full (fewer than 3 octets
+ * left may stay unused), the text is used up, or lines_left is 0 (lines_left
+ * counts down only at a LF).
  */
 size_t wire_put(struct wire *wire, char *dst, size_t size, const char *text,
     size_t length, size_t *taken);

@@ -88,8 +88,8 @@ child_descriptors(const struct wires *w)
 
 /*
  * The alarm, later than we are, and the parent's death are for when we are
- * killed and cannot kill it: both stay with it when it executes another program, the former also when
- * it becomes another user.
+ * killed and cannot kill it: both stay with it when it executes another
+ * program, the former also when it becomes another user.
  */
 static int
 child_prepare(const struct wires *w, int64_t end)

@@ -29,7 +29,8 @@ struct scan_job {
  * write its view, with this stamp, to out from offset 0.  0 with the octets
  * written in *size; -1 with errno: EINVAL when the file does not begin as an
  * mbox, ESTALE when it is shorter than stamp->size, EFBIG when it has more than
- * VIEW_MESSAGES_MAX messages, EIO when crypto fails, or what pread, write and malloc say.
+ * VIEW_MESSAGES_MAX messages, EIO when crypto fails, or what pread, write and
+ * malloc say.
  *
  * When the file has only grown since known was made, as far as its last
  * message and a sample of the others tell, only what comes from there on is
